@@ -1,0 +1,5 @@
+//! redconf
+
+#![forbid(unsafe_code)]
+
+fn main() {}

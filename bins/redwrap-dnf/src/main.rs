@@ -1,0 +1,5 @@
+//! redwrap-dnf
+
+#![forbid(unsafe_code)]
+
+fn main() {}

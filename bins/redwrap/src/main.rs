@@ -1,0 +1,5 @@
+//! redwrap
+
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Executes a launch plan: namespaces, mounts, rights, init, supervisor.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! Nodes on disk: families read through descriptors, owners checked; nodes created.
+
+#![forbid(unsafe_code)]

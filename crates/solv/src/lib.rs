@@ -1,0 +1,1 @@
+//! libsolv, wrapped: one file a C type.

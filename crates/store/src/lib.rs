@@ -1,0 +1,3 @@
+//! Generations: stage, commit, recover, collect. Knows nothing of rpm.
+
+#![forbid(unsafe_code)]
