@@ -20,6 +20,8 @@ pub struct LaunchPlan {
     pub admin: bool,
     /// The family's directories, root node first. [`Source::Node`] indexes them.
     pub nodes: Vec<NodeDir>,
+    /// Directories that are made before anything else, in nodes' own directories, where they are missing.
+    pub new_directories: Vec<NewDirectory>,
     /// The namespaces.
     pub namespaces: Namespaces,
     /// Users and groups.
@@ -58,6 +60,15 @@ pub struct NodeDir {
     pub ino: u64,
     /// The generation in force, whose lock is held while the node runs.
     pub generation: Option<u64>,
+}
+
+/// A directory to make beneath a node's directory, its missing parents with it; mode 0755 less the umask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NewDirectory {
+    /// Index into [`LaunchPlan::nodes`].
+    pub node: usize,
+    /// Relative to that directory.
+    pub beneath: PathBuf,
 }
 
 /// Which namespaces are new. A mount namespace always is.
@@ -146,7 +157,7 @@ pub enum MountKind {
         /// Topmost first.
         layers: Vec<Source>,
         /// Made in a tmpfs layer on top of the others: where other mounts lie below. Relative to `at`.
-        mount_points: Vec<(PathBuf, FileKind)>,
+        mount_points: Vec<(PathBuf, MountPoint)>,
         /// A writable layer: package work only.
         upper: Option<Upper>,
         /// Attributes of the mount.
@@ -205,6 +216,18 @@ pub enum Source {
         /// Index into [`LaunchPlan::mounts`] of the mount that it must be found in.
         entry: usize,
     },
+}
+
+/// What the tmpfs layer of an overlay holds, for what lies below the overlay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MountPoint {
+    /// An empty directory, to mount on.
+    Directory,
+    /// An empty file, to mount on.
+    File,
+    /// A symbolic link with this text: it is what is wanted there, nothing is mounted on it.
+    Symlink(String),
 }
 
 /// The writable layer of an overlay: both directories on one file system, and not below each other.

@@ -5,6 +5,17 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bwrap;
+pub mod codes;
+pub mod environment;
+pub mod facts;
+pub mod identity;
 pub mod launch_plan;
+mod mounts;
+pub mod planner;
+pub mod transaction_view;
 
+pub use facts::{HostFacts, NodeFacts, OwnFact};
 pub use launch_plan::LaunchPlan;
+pub use planner::{Request, launch_plan};
+pub use transaction_view::{TransactionView, transaction_plan};

@@ -1,0 +1,554 @@
+//! Exports to mounts: what is skipped, where sources are opened, how overlays are laid flat, in which order.
+//!
+//! Overlays. All `Overlay` exports of one mount path, and the directory that an ancestor binds there, are the layers
+//! of one mount. It is made once, before the first mount at or below it, unless somebody on a level in between takes a
+//! source out of it (or a layer itself lies in the tree): then it is made again at each level, flat from all layers so
+//! far, and what is mounted below it is bound again on top.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use redpak_diagnostics::Finding;
+use redpak_model::effective::{Access, Effective, Export, ExportKind, Lies, Source as ModelSource};
+
+use crate::codes;
+use crate::facts::HostFacts;
+use crate::identity;
+use crate::launch_plan::{Attrs, FileKind, Ids, Mount, MountKind, MountPoint, NewDirectory, Source, Tmpfs};
+
+/// Size limit of a tmpfs without `size`, and of `/dev/shm`: what a board can spare (bytes).
+pub const TMPFS_SIZE: u64 = 64 << 20;
+/// Attributes of every bind mount.
+const BIND: Attrs = Attrs { read_only: false, nosuid: true, nodev: true, noexec: false };
+/// Attributes of an overlay without a writable layer.
+pub(crate) const OVERLAY: Attrs = Attrs { read_only: true, ..BIND };
+
+/// What an export comes to before its place in the order is known.
+enum Ready {
+    /// Left out, with or without a finding.
+    Skipped,
+    /// Mounted or made; for binds with what the source is and whether it is read-only.
+    Bind { read_only: bool, kind: FileKind },
+    /// A layer of an overlay; `empty` ones are left out.
+    Layer { empty: bool },
+    /// Everything that has no source.
+    Made,
+}
+
+/// The members of one overlay, as indices of exports.
+#[derive(Default)]
+struct Group {
+    /// A directory that an ancestor binds at the same path.
+    base: Option<usize>,
+    /// `Overlay` exports, root's first.
+    overlays: Vec<usize>,
+    /// One mount serves all levels.
+    once: bool,
+}
+
+impl Group {
+    /// The member whose place in the file stands for the whole.
+    fn first(&self) -> usize {
+        self.base.unwrap_or(self.overlays[0])
+    }
+}
+
+/// Computes the mounts of a plan.
+pub(crate) struct Assembly<'a> {
+    effective: &'a Effective,
+    facts: &'a HostFacts,
+    strict: bool,
+    ids: &'a Ids,
+    home: &'a str,
+}
+
+/// The outcome: mounts in order, and the directories that are made first.
+#[derive(Default)]
+pub(crate) struct Assembled {
+    pub mounts: Vec<Mount>,
+    pub new_directories: Vec<NewDirectory>,
+}
+
+impl<'a> Assembly<'a> {
+    pub fn new(
+        effective: &'a Effective,
+        facts: &'a HostFacts,
+        strict: bool,
+        ids: &'a Ids,
+        home: &'a str,
+    ) -> Self {
+        Self { effective, facts, strict, ids, home }
+    }
+
+    pub fn assemble(&self, findings: &mut Vec<Finding>) -> Assembled {
+        let mut new_directories = Vec::new();
+        let mut ready = Vec::with_capacity(self.effective.exports.len());
+        for export in &self.effective.exports {
+            let one = self.ready(export, &ready, &mut new_directories, findings);
+            ready.push(one);
+        }
+        let groups = self.groups(&ready);
+        let mut order = Order {
+            assembly: self,
+            ready: &ready,
+            groups: &groups,
+            entries: vec![None; ready.len()],
+            made: BTreeSet::new(),
+            mounts: Vec::new(),
+        };
+        for index in 0..self.effective.exports.len() {
+            order.place(index, findings);
+        }
+        Assembled { mounts: order.mounts, new_directories }
+    }
+
+    /// Judges one export: is its source there, may it be written.
+    fn ready(
+        &self,
+        export: &Export,
+        before: &[Ready],
+        made: &mut Vec<NewDirectory>,
+        findings: &mut Vec<Finding>,
+    ) -> Ready {
+        match &export.kind {
+            ExportKind::Bind { source, access, file } => {
+                let kind = match self.existing(export, source, before) {
+                    Some((kind, _)) => kind,
+                    None if !file && self.can_make(export, source, made) => FileKind::Directory,
+                    None => return self.missing(export, source, findings),
+                };
+                if *file && kind == FileKind::Directory {
+                    findings.push(
+                        Finding::error(
+                            codes::NOT_A_FILE,
+                            format!("`{}` is a directory where a file is wanted", source.host.display()),
+                        )
+                        .with_place(export.origin.place.clone())
+                        .with_hint("use Restricted, Public or Private for a directory"),
+                    );
+                    return Ready::Skipped;
+                }
+                let mut read_only = *access == Access::ReadOnly;
+                if !read_only && self.touches_snippet(source) {
+                    read_only = true;
+                    findings.push(
+                        Finding::warning(
+                            codes::SNIPPET_READ_ONLY,
+                            format!(
+                                "`{}` holds what packages own: it is mounted read-only",
+                                source.host.display()
+                            ),
+                        )
+                        .with_place(export.origin.place.clone())
+                        .with_hint("packages change with redwrap-dnf; keep data below the node's var"),
+                    );
+                }
+                Ready::Bind { read_only, kind }
+            }
+            ExportKind::Overlay { source } => match self.existing(export, source, before) {
+                Some((FileKind::Directory, empty)) => Ready::Layer { empty },
+                Some((FileKind::File, _)) => {
+                    findings.push(
+                        Finding::error(
+                            codes::NOT_A_DIRECTORY,
+                            format!(
+                                "`{}` is not a directory, and an Overlay needs one",
+                                source.host.display()
+                            ),
+                        )
+                        .with_place(export.origin.place.clone()),
+                    );
+                    Ready::Skipped
+                }
+                // A node without a generation, or without that directory in it, adds nothing there.
+                None if matches!(source.lies, Lies::Own { .. }) => Ready::Layer { empty: true },
+                None => self.missing(export, source, findings),
+            },
+            _ => Ready::Made,
+        }
+    }
+
+    fn missing(&self, export: &Export, source: &ModelSource, findings: &mut Vec<Finding>) -> Ready {
+        if export.optional {
+            return Ready::Skipped;
+        }
+        let message = format!(
+            "`{}` does not exist: nothing is mounted at `{}`",
+            source.host.display(),
+            export.mount.display()
+        );
+        let finding = if self.strict {
+            Finding::error(codes::MISSING_SOURCE, message)
+                .with_hint("create it, or say `optional: true` in the export")
+        } else {
+            Finding::warning(codes::MISSING_SOURCE, message)
+                .with_hint("`optional: true` in the export silences this")
+        };
+        findings.push(finding.with_place(export.origin.place.clone()));
+        Ready::Skipped
+    }
+
+    /// What stands at a source, and whether it is an empty directory.
+    fn existing(&self, export: &Export, source: &ModelSource, before: &[Ready]) -> Option<(FileKind, bool)> {
+        match &source.lies {
+            Lies::Host => self.facts.host.get(&source.host).map(|kind| (*kind, false)),
+            Lies::Own { beneath } => {
+                let node = self.facts.nodes.get(export.level)?;
+                node.own.get(&node.resolve(beneath)).map(|fact| (fact.kind, fact.empty))
+            }
+            Lies::Inherited { export: entry, .. } => match before.get(*entry)? {
+                Ready::Skipped => None,
+                _ => self.facts.host.get(&source.host).map(|kind| (*kind, false)),
+            },
+        }
+    }
+
+    /// A missing directory below the node's own directory is made; never one in a generation.
+    fn can_make(&self, export: &Export, source: &ModelSource, made: &mut Vec<NewDirectory>) -> bool {
+        let Lies::Own { beneath } = &source.lies else { return false };
+        let beneath = self.facts.nodes[export.level].resolve(beneath);
+        if beneath.starts_with(".redpak") || beneath.as_os_str().is_empty() {
+            return false;
+        }
+        made.push(NewDirectory { node: export.level, beneath });
+        true
+    }
+
+    /// Whether writing there could reach a generation of the family: a source above, at or below one.
+    fn touches_snippet(&self, source: &ModelSource) -> bool {
+        if source.host.components().any(|part| part.as_os_str() == ".redpak") {
+            return true;
+        }
+        self.effective.nodes.iter().zip(&self.facts.nodes).any(|(head, node)| {
+            head.redpath.join(".redpak").starts_with(&source.host)
+                || source
+                    .host
+                    .strip_prefix(&head.redpath)
+                    .is_ok_and(|beneath| node.resolve(beneath).starts_with(".redpak"))
+        })
+    }
+
+    fn groups(&self, ready: &[Ready]) -> BTreeMap<&'a Path, Group> {
+        let exports = &self.effective.exports;
+        let mut groups: BTreeMap<&Path, Group> = BTreeMap::new();
+        for (index, export) in exports.iter().enumerate() {
+            if matches!(ready[index], Ready::Layer { .. }) {
+                groups.entry(&export.mount).or_default().overlays.push(index);
+            }
+        }
+        for (mount, group) in &mut groups {
+            let first = exports[group.overlays[0]].level;
+            let last = exports[group.overlays[group.overlays.len() - 1]].level;
+            group.base = (0..exports.len()).rev().find(|&index| {
+                exports[index].mount == **mount
+                    && exports[index].level < first
+                    && matches!(ready[index], Ready::Bind { kind: FileKind::Directory, .. })
+            });
+            let members: Vec<usize> = group.base.into_iter().chain(group.overlays.iter().copied()).collect();
+            let in_tree =
+                members.iter().any(|&index| matches!(lies(&exports[index]), Some(Lies::Inherited { .. })));
+            let read_between = exports.iter().any(|export| {
+                export.level <= last
+                    && matches!(lies(export), Some(Lies::Inherited { export: entry, .. }) if members.contains(entry))
+            });
+            let covered = group.base.is_none() && covering(exports, ready, mount, first).is_some();
+            group.once = !in_tree && !read_between && !covered;
+        }
+        groups
+    }
+
+    fn layer(&self, index: usize, entries: &[Option<usize>]) -> Option<Source> {
+        let export = &self.effective.exports[index];
+        self.source(export, source_of(export)?, entries)
+    }
+
+    fn source(&self, export: &Export, source: &ModelSource, entries: &[Option<usize>]) -> Option<Source> {
+        Some(match &source.lies {
+            Lies::Host => Source::Host { path: source.host.clone() },
+            Lies::Own { beneath } => {
+                Source::Node { node: export.level, beneath: self.facts.nodes[export.level].resolve(beneath) }
+            }
+            Lies::Inherited { export: entry, inside } => {
+                Source::Tree { inside: inside.clone(), entry: entries[*entry]? }
+            }
+        })
+    }
+}
+
+/// The source of an export that has one.
+fn source_of(export: &Export) -> Option<&ModelSource> {
+    match &export.kind {
+        ExportKind::Bind { source, .. } | ExportKind::Overlay { source } => Some(source),
+        _ => None,
+    }
+}
+
+fn lies(export: &Export) -> Option<&Lies> {
+    source_of(export).map(|source| &source.lies)
+}
+
+/// The nearest export of a level below `level` that is mounted strictly above `mount` and shows something there.
+fn covering(exports: &[Export], ready: &[Ready], mount: &Path, level: usize) -> Option<usize> {
+    let nearest = (0..exports.len())
+        .filter(|&index| {
+            let export = &exports[index];
+            export.level < level
+                && mount != export.mount
+                && mount.starts_with(&export.mount)
+                && !matches!(ready[index], Ready::Skipped)
+                && !matches!(export.kind, ExportKind::Symlink { .. })
+        })
+        .max_by_key(|&index| (exports[index].mount.components().count(), exports[index].level))?;
+    matches!(exports[nearest].kind, ExportKind::Bind { .. } | ExportKind::Overlay { .. }).then_some(nearest)
+}
+
+/// The pass that puts mounts in order.
+struct Order<'a> {
+    assembly: &'a Assembly<'a>,
+    ready: &'a [Ready],
+    groups: &'a BTreeMap<&'a Path, Group>,
+    /// For each export the mount that shows it.
+    entries: Vec<Option<usize>>,
+    /// Overlays that are made once, and have been.
+    made: BTreeSet<&'a Path>,
+    mounts: Vec<Mount>,
+}
+
+impl<'a> Order<'a> {
+    fn place(&mut self, index: usize, findings: &mut Vec<Finding>) {
+        let export = &self.assembly.effective.exports[index];
+        if matches!(self.ready[index], Ready::Skipped) {
+            return;
+        }
+        let groups = self.groups;
+        for (mount, group) in
+            groups.iter().filter(|(mount, group)| group.once && export.mount.starts_with(mount))
+        {
+            if self.made.insert(mount) {
+                self.overlay(group, group.first(), export.level, usize::MAX);
+            }
+        }
+        if let Some(group) = groups.get(export.mount.as_path()) {
+            let member = group.base == Some(index) || group.overlays.contains(&index);
+            if member && group.once {
+                return;
+            }
+            if group.overlays.contains(&index) {
+                self.overlay(group, index, export.level, export.level);
+                return;
+            }
+        }
+        if let Some(kind) = self.kind(index, findings) {
+            self.push(index, export.level, kind);
+        }
+    }
+
+    fn push(&mut self, index: usize, level: usize, kind: MountKind) {
+        let export = &self.assembly.effective.exports[index];
+        self.entries[index] = Some(self.mounts.len());
+        self.mounts.push(Mount {
+            at: export.mount.clone(),
+            level,
+            kind,
+            origin: export.origin.place.to_string(),
+        });
+    }
+
+    /// Makes a group's mount, on level `at_level`, out of its members up to `level`.
+    fn overlay(&mut self, group: &Group, index: usize, at_level: usize, level: usize) {
+        let assembly = self.assembly;
+        let exports = &assembly.effective.exports;
+        let export = &exports[index];
+        let members: Vec<usize> = group
+            .overlays
+            .iter()
+            .rev()
+            .chain(group.base.iter())
+            .copied()
+            .filter(|&member| exports[member].level <= level)
+            .collect();
+        let mut layers: Vec<Source> = members
+            .iter()
+            .filter(|&&member| !matches!(self.ready[member], Ready::Layer { empty: true }))
+            .filter_map(|&member| assembly.layer(member, &self.entries))
+            .collect();
+        if group.base.is_none()
+            && let Some(cover) =
+                covering(exports, self.ready, &export.mount, exports[group.overlays[0]].level)
+            && let Some(entry) = self.entries[cover]
+        {
+            layers.push(Source::Tree { inside: export.mount.clone(), entry });
+        }
+        let kind = if layers.is_empty() {
+            MountKind::Directory { mode: 0o755 }
+        } else {
+            MountKind::Overlay {
+                layers,
+                mount_points: self.mount_points(&export.mount),
+                upper: None,
+                attrs: OVERLAY,
+            }
+        };
+        let earlier: Vec<usize> = if group.once { vec![] } else { self.below(&export.mount) };
+        self.push(index, at_level, kind);
+        for member in members {
+            self.entries[member] = self.entries[index];
+        }
+        for entry in earlier {
+            self.bind_again(entry, index);
+        }
+    }
+
+    /// Mounts made so far strictly below `mount`, without those below another of them: a recursive bind has these.
+    fn below(&self, mount: &Path) -> Vec<usize> {
+        let under = |at: &Path| at != mount && at.starts_with(mount);
+        (0..self.mounts.len())
+            .filter(|&entry| {
+                let at = &self.mounts[entry].at;
+                under(at)
+                    && !matches!(self.mounts[entry].kind, MountKind::Symlink { .. } | MountKind::Directory { .. })
+                    && !self.mounts.iter().any(|other| under(&other.at) && at != &other.at && at.starts_with(&other.at))
+                    // Only the last of several at one path is seen.
+                    && !self.mounts[entry + 1..].iter().any(|later| &later.at == at)
+            })
+            .collect()
+    }
+
+    fn bind_again(&mut self, entry: usize, overlay: usize) {
+        let (at, origin) = (self.mounts[entry].at.clone(), self.mounts[entry].origin.clone());
+        let file = match &self.mounts[entry].kind {
+            MountKind::Bind { file, .. } => *file,
+            MountKind::File { .. } => FileKind::File,
+            _ => FileKind::Directory,
+        };
+        let again = self.mounts.len();
+        self.mounts.push(Mount {
+            at: at.clone(),
+            level: self.assembly.effective.exports[overlay].level,
+            kind: MountKind::Bind { source: Source::Tree { inside: at, entry }, attrs: BIND, file },
+            origin,
+        });
+        for shown in &mut self.entries {
+            if *shown == Some(entry) {
+                *shown = Some(again);
+            }
+        }
+    }
+
+    /// What the tmpfs layer of an overlay at `mount` must hold: one entry for each export that is placed on it.
+    fn mount_points(&self, mount: &Path) -> Vec<(PathBuf, MountPoint)> {
+        let exports = &self.assembly.effective.exports;
+        let mut points: BTreeMap<PathBuf, MountPoint> = BTreeMap::new();
+        for (index, export) in exports.iter().enumerate() {
+            let Ok(beneath) = export.mount.strip_prefix(mount) else { continue };
+            if beneath.as_os_str().is_empty() || matches!(self.ready[index], Ready::Skipped) {
+                continue;
+            }
+            // What lies on another mount in between has its mount point there.
+            let between = exports.iter().enumerate().any(|(other, cover)| {
+                other != index
+                    && cover.mount != *mount
+                    && cover.mount.starts_with(mount)
+                    && export.mount != cover.mount
+                    && export.mount.starts_with(&cover.mount)
+                    && !matches!(self.ready[other], Ready::Skipped)
+            });
+            if between {
+                continue;
+            }
+            points.insert(beneath.to_owned(), mount_point(export, &self.ready[index]));
+        }
+        points.into_iter().collect()
+    }
+
+    /// What shows something strictly above this export and was really mounted.
+    fn stands_on_a_mount(&self, export: &Export) -> bool {
+        self.mounts
+            .iter()
+            .filter(|mount| mount.at != export.mount && export.mount.starts_with(&mount.at))
+            .max_by_key(|mount| mount.at.components().count())
+            .is_some_and(|mount| matches!(mount.kind, MountKind::Bind { .. } | MountKind::Overlay { .. }))
+    }
+
+    /// The mount of one export that is no overlay.
+    fn kind(&self, index: usize, findings: &mut Vec<Finding>) -> Option<MountKind> {
+        let assembly = self.assembly;
+        let export = &assembly.effective.exports[index];
+        Some(match &export.kind {
+            ExportKind::Bind { source, .. } => {
+                let Ready::Bind { read_only, kind } = self.ready[index] else { return None };
+                let source = assembly.source(export, source, &self.entries)?;
+                MountKind::Bind { source, attrs: Attrs { read_only, ..BIND }, file: kind }
+            }
+            ExportKind::Symlink { target } => {
+                if self.stands_on_a_mount(export) {
+                    // On an overlay the link is in its tmpfs layer; nothing can be written into anything else.
+                    if !self.is_point_of_overlay(export) {
+                        findings.push(
+                            Finding::error(
+                                codes::CANNOT_PLACE,
+                                format!(
+                                    "the link `{}` would have to be created in what is mounted above it",
+                                    export.mount.display()
+                                ),
+                            )
+                            .with_place(export.origin.place.clone())
+                            .with_hint(
+                                "put the link into that directory, or lay the directory as an Overlay",
+                            ),
+                        );
+                    }
+                    return None;
+                }
+                MountKind::Symlink { target: target.clone() }
+            }
+            // A directory that must hide what lies under it is a file system of its own.
+            ExportKind::Anonymous if self.stands_on_a_mount(export) => {
+                MountKind::Tmpfs(Tmpfs { size: TMPFS_SIZE, mode: 0o755 })
+            }
+            ExportKind::Anonymous => MountKind::Directory { mode: 0o755 },
+            ExportKind::Tmpfs { size } => {
+                MountKind::Tmpfs(Tmpfs { size: size.unwrap_or(TMPFS_SIZE), mode: tmpfs_mode(&export.mount) })
+            }
+            ExportKind::Procfs => MountKind::Proc,
+            ExportKind::Devfs => {
+                MountKind::Dev { devices: assembly.facts.devices.clone(), shm_size: TMPFS_SIZE }
+            }
+            ExportKind::Passwd => MountKind::File {
+                content: identity::passwd(assembly.facts, assembly.ids, assembly.home),
+                mode: 0o644,
+            },
+            ExportKind::Group => {
+                MountKind::File { content: identity::group(assembly.facts, assembly.ids), mode: 0o644 }
+            }
+            // Overlays are placed by their group.
+            ExportKind::Overlay { .. } => return None,
+        })
+    }
+
+    fn is_point_of_overlay(&self, export: &Export) -> bool {
+        self.mounts.iter().any(|mount| match &mount.kind {
+            MountKind::Overlay { mount_points, .. } => export
+                .mount
+                .strip_prefix(&mount.at)
+                .is_ok_and(|beneath| mount_points.iter().any(|(point, _)| point == beneath)),
+            _ => false,
+        })
+    }
+}
+
+fn mount_point(export: &Export, ready: &Ready) -> MountPoint {
+    match (&export.kind, ready) {
+        (ExportKind::Symlink { target }, _) => MountPoint::Symlink(target.clone()),
+        (ExportKind::Passwd | ExportKind::Group, _) | (_, Ready::Bind { kind: FileKind::File, .. }) => {
+            MountPoint::File
+        }
+        _ => MountPoint::Directory,
+    }
+}
+
+/// `/tmp`, `/var/tmp` and `/dev/shm` are for everybody, with the sticky bit.
+fn tmpfs_mode(mount: &Path) -> u32 {
+    let open = ["/tmp", "/var/tmp", "/dev/shm"].iter().any(|shared| mount == Path::new(shared));
+    if open { 0o1777 } else { 0o755 }
+}

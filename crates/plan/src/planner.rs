@@ -1,0 +1,129 @@
+//! The plan of an ordinary launch, put together from its parts.
+
+use redpak_diagnostics::Finding;
+use redpak_model::effective::{Effective, Sourced};
+
+use crate::codes;
+use crate::environment::environ;
+use crate::facts::HostFacts;
+use crate::identity;
+use crate::launch_plan::{LaunchPlan, Namespaces, NodeDir, PLAN_VERSION, Rights, Tmpfs};
+use crate::mounts::Assembly;
+
+/// Size limit of the root tmpfs: it holds mount points and links only.
+pub const ROOT_SIZE: u64 = 4 << 20;
+/// umask(2) of the command when nobody sets one.
+pub const DEFAULT_UMASK: u32 = 0o022;
+
+/// What the caller of `redwrap` asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Program and arguments; not empty.
+    pub command: Vec<String>,
+    /// `-e KEY=VALUE`.
+    pub environ: Vec<(String, String)>,
+    /// `-w DIR`.
+    pub cwd: Option<String>,
+    /// A missing source is an error.
+    pub strict: bool,
+}
+
+/// Plans a launch of the leaf. `None` when a finding is an error.
+pub fn launch_plan(
+    effective: &Effective,
+    facts: &HostFacts,
+    request: &Request,
+) -> (Option<LaunchPlan>, Vec<Finding>) {
+    let mut findings = Vec::new();
+    let settings = &effective.settings;
+    let namespaces = namespaces(effective, facts, &mut findings);
+    let map_root = on(settings.map_root_user.as_ref());
+    let ids = identity::ids(facts, namespaces.user, map_root);
+    let environ = environ(effective, facts, &request.environ);
+    let home = environ.iter().find(|(key, _)| key == "HOME").map_or("/", |(_, home)| home.as_str());
+    let assembly = Assembly::new(effective, facts, request.strict, &ids, home).assemble(&mut findings);
+    let capabilities =
+        capabilities(settings.capabilities.iter().map(|(name, keep)| (name.as_str(), keep.value)));
+    let leaf = &effective.nodes[effective.nodes.len() - 1];
+    let plan = LaunchPlan {
+        version: PLAN_VERSION,
+        alias: leaf.alias.clone(),
+        redpath: leaf.redpath.clone(),
+        admin: effective.admin,
+        nodes: node_dirs(effective, facts),
+        new_directories: assembly.new_directories,
+        namespaces,
+        ids,
+        hostname: if namespaces.uts {
+            settings.hostname.as_ref().map(|name| name.value.clone())
+        } else {
+            None
+        },
+        root: Tmpfs { size: ROOT_SIZE, mode: 0o755 },
+        mounts: assembly.mounts,
+        rights: Rights { capabilities, no_new_privs: true },
+        umask: settings.umask.as_ref().map_or(DEFAULT_UMASK, |umask| umask.value),
+        environ,
+        cwd: request
+            .cwd
+            .clone()
+            .or_else(|| settings.chdir.as_ref().map(|dir| dir.value.clone()))
+            .unwrap_or_else(|| "/".into())
+            .into(),
+        new_session: on(settings.new_session.as_ref()),
+        die_with_parent: on(settings.die_with_parent.as_ref()),
+        command: request.command.clone(),
+    };
+    if findings.iter().any(Finding::is_error) { (None, findings) } else { (Some(plan), findings) }
+}
+
+/// The family's directories as the plan names them.
+pub(crate) fn node_dirs(effective: &Effective, facts: &HostFacts) -> Vec<NodeDir> {
+    effective
+        .nodes
+        .iter()
+        .zip(&facts.nodes)
+        .map(|(head, node)| NodeDir {
+            path: head.redpath.clone(),
+            dev: node.dev,
+            ino: node.ino,
+            generation: node.generation,
+        })
+        .collect()
+}
+
+/// Numbers of the capabilities that are kept, ascending.
+pub(crate) fn capabilities<'a>(set: impl Iterator<Item = (&'a str, bool)>) -> Vec<u8> {
+    let mut kept: Vec<u8> = set
+        .filter(|(_, keep)| *keep)
+        .filter_map(|(name, _)| redpak_model::capabilities::number(name))
+        .collect();
+    kept.sort_unstable();
+    kept
+}
+
+fn on(setting: Option<&Sourced<bool>>) -> bool {
+    setting.is_some_and(|set| set.value)
+}
+
+fn namespaces(effective: &Effective, facts: &HostFacts, findings: &mut Vec<Finding>) -> Namespaces {
+    let share = &effective.settings.share;
+    if facts.uid != 0
+        && let Some(user) = share.user.as_ref().filter(|user| user.value)
+    {
+        findings.push(
+            Finding::error(codes::NEEDS_ROOT, "`share_user: enabled` needs root: an ordinary user can mount nothing outside a user namespace of its own")
+                .with_place(user.origin.place.clone())
+                .with_hint("leave share_user out, or run redwrap as root"),
+        );
+    }
+    Namespaces {
+        user: !on(share.user.as_ref()),
+        pid: !on(share.pid.as_ref()),
+        net: !on(share.net.as_ref()),
+        ipc: !on(share.ipc.as_ref()),
+        // Host and domain name have no key of their own: they are always the node's.
+        uts: true,
+        cgroup: !on(share.cgroup.as_ref()),
+    }
+}
