@@ -1,5 +1,128 @@
-//! redwrap
+//! `redwrap`: runs a command in a rednode. Load the family, plan, execute; nothing is decided here.
 
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod arguments;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+use redpak_diagnostics::render::{self, Color};
+use redpak_diagnostics::{Finding, Severity, exit};
+use redpak_launch::{Options, Payload};
+use redpak_nodes::{Family, LoadOptions, Refused};
+use redpak_plan::{LaunchPlan, Request};
+
+use arguments::{Arguments, DumpFormat, on};
+
+/// Words of the subcommands on running nodes.
+const SUBCOMMANDS: [&str; 8] = ["ps", "exec", "inspect", "stats", "logs", "kill", "stop", "wait"];
+
+fn main() -> ExitCode {
+    if let Err(error) = redpak_launch::refuse_privileged_binary() {
+        eprintln!("redwrap: {error}");
+        return exit::SANDBOX.into();
+    }
+    let words: Vec<OsString> = std::env::args_os().collect();
+    if let Some(word) = words.get(1).and_then(|word| word.to_str())
+        && SUBCOMMANDS.contains(&word)
+    {
+        eprintln!("redwrap: not supported yet: `redwrap {word}`");
+        return exit::SANDBOX.into();
+    }
+    let arguments = match Arguments::try_parse_from(words) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are no failure; there is no better channel for a failed print.
+            let _ = error.print();
+            return if error.use_stderr() { exit::SANDBOX } else { exit::OK }.into();
+        }
+    };
+    match run(&arguments) {
+        Ok(code) => code.into(),
+        Err(Refused(findings)) => {
+            report(&findings, Severity::Warning);
+            exit::SANDBOX.into()
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<u8, Refused> {
+    let env: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let names = redpak_nodes::names::gather(&env);
+    let redpath = std::path::absolute(&arguments.redpath).map_err(|error| {
+        Finding::error("RP0413", format!("cannot find `{}`: {error}", arguments.redpath.display()))
+    })?;
+    let force = on(arguments.force) || on(arguments.r#unsafe);
+    let mut family = Family::load(&redpath, names.uid, LoadOptions { force })?;
+    if let Some(file) = arguments.admin.as_ref().filter(|file| !file.as_os_str().is_empty()) {
+        family.replace_admin(file)?;
+    }
+    let (effective, mut findings) = family.effective(arguments.admin.is_some(), &names)?;
+    let request = Request {
+        command: command(&arguments.command, &env),
+        environ: arguments.environ.clone(),
+        cwd: arguments.workdir.clone(),
+        strict: on(arguments.strict),
+    };
+    let facts = redpak_nodes::host_facts(&family, &effective, env)?;
+    let (plan, found) = redpak_plan::launch_plan(&effective, &facts, &request);
+    findings.extend(found);
+    let Some(plan) = plan else { return Err(Refused(findings)) };
+    report(&findings, if arguments.verbose.unwrap_or(0) > 0 { Severity::Note } else { Severity::Warning });
+    if let Some(format) = arguments.dump_only {
+        dump(&plan, format);
+        return Ok(exit::OK);
+    }
+    if arguments.dump {
+        eprint!("{}", redpak_plan::bwrap::render(&plan).script);
+    }
+    redpak_nodes::directories::make(&family, &plan)?;
+    execute(&plan, arguments.preserve_fds)
+}
+
+/// The words given, else the caller's shell.
+fn command(given: &[String], env: &BTreeMap<String, String>) -> Vec<String> {
+    match given {
+        [] => vec![
+            env.get("SHELL").filter(|shell| !shell.is_empty()).cloned().unwrap_or_else(|| "/bin/sh".into()),
+        ],
+        words => words.to_vec(),
+    }
+}
+
+fn execute(plan: &LaunchPlan, preserve_fds: u32) -> Result<u8, Refused> {
+    let _generations = redpak_nodes::directories::hold_generations(plan)?;
+    match redpak_launch::launch(plan, Payload::Command, &Options::command(preserve_fds)) {
+        Ok(outcome) => Ok(outcome.exit_code()),
+        Err(error) => Err(Refused(vec![error.finding()])),
+    }
+}
+
+fn dump(plan: &LaunchPlan, format: DumpFormat) {
+    match format {
+        DumpFormat::Json => match serde_json::to_string_pretty(plan) {
+            Ok(text) => println!("{text}"),
+            Err(error) => eprintln!("redwrap: cannot print the plan: {error}"),
+        },
+        DumpFormat::Bwrap => {
+            let rendering = redpak_plan::bwrap::render(plan);
+            print!("{}", rendering.script);
+            for remark in rendering.remarks {
+                eprintln!("redwrap: not in the bwrap line: {remark}");
+            }
+        }
+    }
+}
+
+fn report(findings: &[Finding], least: Severity) {
+    let shown: Vec<Finding> = findings.iter().filter(|finding| finding.severity >= least).cloned().collect();
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || !std::io::stderr().is_terminal();
+    eprint!("{}", render::text(&shown, if plain { Color::Never } else { Color::Always }));
+}

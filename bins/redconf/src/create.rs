@@ -1,0 +1,54 @@
+//! `redconf create`.
+
+use redpak_model::Names;
+use redpak_nodes::templates::{self, Template};
+use redpak_nodes::{Creation, Refused};
+
+use crate::arguments::CreateArguments;
+use crate::{absolute, report};
+
+pub fn run(arguments: &CreateArguments, names: &Names) -> Result<(), Refused> {
+    let path = match &arguments.redroot {
+        Some(redroot) => {
+            absolute(&redroot.join(arguments.path.strip_prefix("/").unwrap_or(&arguments.path)))?
+        }
+        None => absolute(&arguments.path)?,
+    };
+    if arguments.update && path.join(".rednode.yaml").exists() {
+        redpak_nodes::status_file::register(&path, names.uid)?;
+        println!("registered {}", path.display());
+        return Ok(());
+    }
+    let template = match &arguments.config {
+        Some(file) => Some(Template {
+            normal: templates::read(file)?,
+            admin: arguments.config_admin.as_deref().map(templates::read).transpose()?,
+        }),
+        None => None,
+    };
+    let flag = [(arguments.full, "full"), (arguments.leaf, "leaf"), (arguments.root, "root")];
+    let model = arguments
+        .model
+        .clone()
+        .or_else(|| flag.iter().find(|(set, _)| *set).map(|(_, name)| (*name).to_owned()));
+    let creation = Creation {
+        path,
+        alias: arguments.alias.clone(),
+        template,
+        model,
+        template_dir: templates::directory(arguments.template_dir.as_deref(), None),
+    };
+    let created = redpak_nodes::create(&creation, names, names.uid)?;
+    report(&created.findings);
+    let model = created.model.map_or("a file of your own".to_owned(), |model| format!("the model {model}"));
+    match created.parent {
+        Some(parent) => println!(
+            "created {} ({}) from {model}, child of {}",
+            created.path.display(),
+            created.alias,
+            parent.display()
+        ),
+        None => println!("created {} ({}) from {model}, a root node", created.path.display(), created.alias),
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! The facts that a plan depends on, gathered for one effective configuration.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use redpak_diagnostics::Finding;
+use redpak_model::effective::{Effective, ExportKind, Lies, Source};
+use redpak_plan::launch_plan::FileKind;
+use redpak_plan::transaction_view::SNIPPET;
+use redpak_plan::{HostFacts, NodeFacts, OwnFact};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, fstat, openat2, readlinkat, statat};
+use rustix::io::Errno;
+
+use crate::accounts;
+use crate::codes;
+use crate::family::{Family, Node};
+
+/// What a minimal `/dev` shows, where the host has it.
+const DEVICES: [&str; 6] = ["full", "null", "random", "tty", "urandom", "zero"];
+
+/// Gathers the facts. `env` is the caller's environment.
+pub fn host_facts(
+    family: &Family,
+    effective: &Effective,
+    env: BTreeMap<String, String>,
+) -> Result<HostFacts, Finding> {
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let mut facts = HostFacts {
+        uid,
+        gid,
+        user: accounts::user(uid),
+        group: accounts::group(gid),
+        env,
+        nodes: Vec::with_capacity(family.nodes.len()),
+        host: BTreeMap::new(),
+        devices: DEVICES
+            .into_iter()
+            .filter(|name| std::fs::symlink_metadata(Path::new("/dev").join(name)).is_ok())
+            .map(str::to_owned)
+            .collect(),
+    };
+    for node in &family.nodes {
+        facts.nodes.push(node_facts(node)?);
+    }
+    for export in &effective.exports {
+        let (ExportKind::Bind { source, .. } | ExportKind::Overlay { source }) = &export.kind else {
+            continue;
+        };
+        gather(&mut facts, &family.nodes, export.level, source);
+    }
+    Ok(facts)
+}
+
+fn gather(facts: &mut HostFacts, nodes: &[Node], level: usize, source: &Source) {
+    match &source.lies {
+        Lies::Host | Lies::Inherited { .. } => {
+            if let Ok(metadata) = std::fs::metadata(&source.host) {
+                let kind = if metadata.is_dir() { FileKind::Directory } else { FileKind::File };
+                facts.host.insert(source.host.clone(), kind);
+            }
+        }
+        Lies::Own { beneath } => {
+            let resolved = facts.nodes[level].resolve(beneath);
+            if let Some(fact) = own_fact(&nodes[level], &resolved) {
+                facts.nodes[level].own.insert(resolved, fact);
+            }
+        }
+    }
+}
+
+fn node_facts(node: &Node) -> Result<NodeFacts, Finding> {
+    let generation = generation(node)?;
+    let mut facts =
+        NodeFacts { dev: node.dev, ino: node.ino, generation, snippet: snippet(node), own: BTreeMap::new() };
+    if generation.is_some() {
+        for top in SNIPPET {
+            let beneath = facts.resolve(&Path::new(".redpak/current").join(top));
+            if let Some(fact) = own_fact(node, &beneath) {
+                facts.own.insert(beneath, fact);
+            }
+        }
+    }
+    Ok(facts)
+}
+
+/// The number in `.redpak/current -> gen/N`.
+pub fn generation(node: &Node) -> Result<Option<u64>, Finding> {
+    let shown = node.path.join(".redpak/current");
+    let redpak = match beneath(&node.dir, Path::new(".redpak"), OFlags::PATH | OFlags::DIRECTORY) {
+        Ok(dir) => dir,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(errno) => return Err(crate::checked::unreadable(&shown, errno)),
+    };
+    let text = match readlinkat(&redpak, "current", Vec::new()) {
+        Ok(text) => text.to_string_lossy().into_owned(),
+        Err(Errno::NOENT) => return Ok(None),
+        Err(errno) => return Err(crate::checked::unreadable(&shown, errno)),
+    };
+    let number = text.strip_prefix("gen/").and_then(|number| number.parse::<u64>().ok());
+    match number {
+        Some(number) if text == format!("gen/{number}") => Ok(Some(number)),
+        _ => Err(Finding::error(
+            codes::GENERATION,
+            format!("`{}` leads to `{text}`, which is no generation", shown.display()),
+        )
+        .with_hint("it must read `gen/N`; `redwrap-dnf history` lists what there is")),
+    }
+}
+
+/// How many packages the manifest of a generation lists; 0 where it cannot be read.
+pub fn package_count(node: &Node, number: u64) -> usize {
+    let path = node.path.join(format!(".redpak/gen/{number}/manifest.json"));
+    std::fs::read(path)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok())
+        .and_then(|manifest| manifest.get("packages")?.as_array().map(Vec::len))
+        .unwrap_or(0)
+}
+
+/// Names in the node's directory that are links into the current generation.
+fn snippet(node: &Node) -> BTreeSet<String> {
+    SNIPPET
+        .into_iter()
+        .filter(|top| {
+            readlinkat(&node.dir, *top, Vec::new())
+                .is_ok_and(|text| text.to_bytes() == format!(".redpak/current/{top}").as_bytes())
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+fn own_fact(node: &Node, path: &Path) -> Option<OwnFact> {
+    let file = beneath(&node.dir, path, OFlags::PATH).ok()?;
+    let stat = fstat(&file).ok()?;
+    if !FileType::from_raw_mode(stat.st_mode).is_dir() {
+        return Some(OwnFact { kind: FileKind::File, empty: false });
+    }
+    Some(OwnFact { kind: FileKind::Directory, empty: is_empty(&node.dir, path) })
+}
+
+/// A directory that cannot be listed counts as one with content.
+fn is_empty(dir: &OwnedFd, path: &Path) -> bool {
+    let Ok(opened) = beneath(dir, path, OFlags::RDONLY | OFlags::DIRECTORY) else { return false };
+    let Ok(entries) = Dir::new(opened) else { return false };
+    !entries.flatten().any(|entry| !matches!(entry.file_name().to_bytes(), b"." | b".."))
+}
+
+/// Opens a path beneath a node's directory, following no link at all (openat2(2)).
+pub(crate) fn beneath(dir: impl AsFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let path = if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() };
+    openat2(
+        dir,
+        path,
+        flags | OFlags::CLOEXEC | OFlags::NOFOLLOW,
+        Mode::empty(),
+        ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
+    )
+}
+
+/// Whether an entry of a node's directory exists, links not followed.
+pub(crate) fn exists(dir: impl AsFd, name: &str) -> bool {
+    statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+}
