@@ -1,0 +1,57 @@
+# What a person types. `make` alone lists it.
+# Everything is safe to repeat; nothing but `setup` (and so `demo`, `test`) touches the system.
+
+SHELL := /bin/bash
+HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+PREFIX ?= /usr/local
+DESTDIR ?=
+BIN := target/bin
+
+.PHONY: help setup build demo test test-long lint install clean
+
+help:
+	@echo "make demo       install what is missing, build, and show redpak at work on a small repository of its own"
+	@echo "make test       install what is missing, and run the test suite"
+	@echo "make test-long  the suite with its long parts"
+	@echo "make build      release binaries in $(BIN)/"
+	@echo "make lint       formatting and clippy"
+	@echo "make install    install the binaries below DESTDIR and PREFIX ($(PREFIX))"
+	@echo "make clean      remove what was built"
+
+setup:
+	@tools/setup build
+
+# redwrap is static: it starts faster, and needs nothing of the host. The others link librpm and libsolv.
+build:
+	@mkdir -p $(BIN)
+	@echo "building redconf and redwrap-dnf"
+	@cargo build --quiet --release --locked -p redconf -p redwrap-dnf
+	@echo "building redwrap, static"
+	@host=$$(rustc -vV | sed -n 's/^host: //p'); \
+	 RUSTFLAGS="-C target-feature=+crt-static" cargo build --quiet --release --locked -p redwrap --target $$host && \
+	 install -m 755 target/$$host/release/redwrap target/release/redconf target/release/redwrap-dnf $(BIN)/
+	@ls -l $(BIN) | awk 'NR > 1 { print "built $(BIN)/" $$9 " (" $$5 " bytes)" }'
+
+demo: setup
+	@$(MAKE) --no-print-directory build
+	@demo/run
+
+test:
+	@tools/setup test
+	@tools/run-tests
+
+test-long:
+	@tools/setup test
+	@REDPAK_LONG=1 tools/run-tests
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+install:
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/etc/redpak/templates.d
+	install -m 755 $(BIN)/redwrap $(BIN)/redconf $(BIN)/redwrap-dnf $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 templates/*.yaml $(DESTDIR)/etc/redpak/templates.d/
+
+clean:
+	cargo clean
