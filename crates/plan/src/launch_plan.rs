@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Version of the plan's JSON rendering.
 pub const PLAN_VERSION: u32 = 1;
 
 /// Everything that one launch does, with no decision left.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaunchPlan {
     /// [`PLAN_VERSION`].
     pub version: u32,
@@ -50,7 +50,7 @@ pub struct LaunchPlan {
 }
 
 /// A node's directory: the path to open and what must be found there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeDir {
     /// Absolute path on the host, opened without following links.
     pub path: PathBuf,
@@ -63,7 +63,7 @@ pub struct NodeDir {
 }
 
 /// A directory to make beneath a node's directory, its missing parents with it; mode 0755 less the umask.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewDirectory {
     /// Index into [`LaunchPlan::nodes`].
     pub node: usize,
@@ -72,7 +72,7 @@ pub struct NewDirectory {
 }
 
 /// Which namespaces are new. A mount namespace always is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Namespaces {
     /// User namespace; without it the launch needs root.
     pub user: bool,
@@ -89,7 +89,7 @@ pub struct Namespaces {
 }
 
 /// Users and groups of the launch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ids {
     /// `uid_map` of the new user namespace; empty without one.
     pub uid_map: Vec<IdRange>,
@@ -106,7 +106,7 @@ pub struct Ids {
 }
 
 /// One line of an id map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdRange {
     /// First id inside.
     pub inside: u32,
@@ -117,7 +117,7 @@ pub struct IdRange {
 }
 
 /// Options of a tmpfs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tmpfs {
     /// Limit in bytes.
     pub size: u64,
@@ -126,7 +126,7 @@ pub struct Tmpfs {
 }
 
 /// One mount (or link, or file) and where it comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {
     /// Absolute path inside. Missing directories and the mount point are made where they lie in the launch's own
     /// tmpfs, and only there.
@@ -140,7 +140,7 @@ pub struct Mount {
 }
 
 /// What is made at a mount's path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "kind")]
 pub enum MountKind {
     /// A recursive bind mount.
@@ -194,7 +194,7 @@ pub enum MountKind {
 }
 
 /// Where something that is mounted is opened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "from")]
 pub enum Source {
     /// On the host, links followed as the host has them.
@@ -219,7 +219,7 @@ pub enum Source {
 }
 
 /// What the tmpfs layer of an overlay holds, for what lies below the overlay.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MountPoint {
     /// An empty directory, to mount on.
@@ -231,7 +231,7 @@ pub enum MountPoint {
 }
 
 /// The writable layer of an overlay: both directories on one file system, and not below each other.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upper {
     /// What is written lands here.
     pub upper: Source,
@@ -240,7 +240,7 @@ pub struct Upper {
 }
 
 /// Mount attributes (mount_setattr(2)); they are only ever added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attrs {
     /// `MOUNT_ATTR_RDONLY`
     pub read_only: bool,
@@ -253,7 +253,7 @@ pub struct Attrs {
 }
 
 /// What a source or mount point is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FileKind {
     /// A directory.
@@ -263,7 +263,7 @@ pub enum FileKind {
 }
 
 /// Capabilities and no_new_privs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rights {
     /// Kept in all five sets, by number (capabilities(7)), ascending; all others are dropped from every set and from
     /// the bounding set.
