@@ -2,4 +2,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod error;
+pub mod family;
+pub mod fetch;
+pub mod repos;
 pub mod transaction;
+
+pub use error::{Kind, PackagesError, Result};

@@ -1,0 +1,83 @@
+//! What goes wrong between a `.repo` file and a transaction: a kind, a sentence, a hint.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// What sort of trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A file, directory or descriptor could not be read or written.
+    Io,
+    /// A `.repo` file, a variable or an option is wrong.
+    Config,
+    /// A server does not answer, or not with what was asked for.
+    Network,
+    /// Content is not what its checksum, size or signature says.
+    Integrity,
+    /// Metadata does not parse, or does not belong together.
+    Metadata,
+    /// An RPM database cannot be read, or is not the one that was committed.
+    Database,
+    /// A request names nothing that exists.
+    NotFound,
+    /// The request cannot be solved.
+    Unsolvable,
+    /// The rules of the family refuse the request.
+    Refused,
+    /// A feature that this version does not have.
+    NotSupported,
+}
+
+/// An error of this crate's repository and solving side.
+#[derive(Debug)]
+pub struct PackagesError {
+    /// What sort of trouble.
+    pub kind: Kind,
+    /// What is wrong and where; several lines for a list of problems.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// What lies below it.
+    pub source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl PackagesError {
+    /// An error of a kind.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None, source: None }
+    }
+
+    /// A failed call on a file: the call and its arguments, and what the system says.
+    pub fn io(call: impl Into<String>, error: std::io::Error) -> Self {
+        Self { kind: Kind::Io, message: call.into(), hint: None, source: Some(Box::new(error)) }
+    }
+
+    /// Adds a hint.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds what lies below.
+    #[must_use]
+    pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.source = Some(Box::new(source));
+        self
+    }
+}
+
+impl fmt::Display for PackagesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for PackagesError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+/// `Result` with this crate's error.
+pub type Result<T> = std::result::Result<T, PackagesError>;
