@@ -1,8 +1,35 @@
 //! The configuration of nodes: YAML text → layers → family → effective configuration, each value with its origin.
 //!
 //! Pure: no file system, no environment, no clock. A loader hands over text and names, gets values and
-//! [`Finding`](redpak_diagnostics::Finding)s back.
+//! [`Finding`](redpak_diagnostics::Finding)s back. The stages, each with types of its own:
+//!
+//! 1. [`parse`]: one file to [`config::NodeConfig`], by the tables of [`schema`].
+//! 2. expansion: names replaced, paths absolute and normalised.
+//! 3. [`effective()`]: the family merged by the rules of strict inheritance (the russian doll) to
+//!    [`effective::Effective`](crate::effective::Effective).
+//!
+//! [`status`] reads and writes `.rednode.yaml`. All codes of findings are in [`codes`].
 
 #![forbid(unsafe_code)]
 
+pub mod capability;
+pub mod codes;
+pub mod config;
 pub mod effective;
+mod expand;
+mod merge;
+mod paths;
+mod resolve;
+mod scalar;
+pub mod schema;
+mod source;
+pub mod status;
+mod tree;
+mod walk;
+
+pub use config::parse;
+pub use effective::{Effective, Layer};
+pub use expand::Names;
+pub use merge::{NodeText, effective};
+pub use source::{MAX_BYTES, SourceText};
+pub use tree::{MAX_ALIAS_NODES, MAX_DEPTH, MAX_NODES};

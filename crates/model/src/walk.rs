@@ -1,0 +1,276 @@
+//! From the tree to checked fields, by the tables of [`crate::schema`]: unknown, missing and unsupported keys, and
+//! values that their key does not take, are found here, all of them.
+
+use redpak_diagnostics::{Finding, Place};
+
+use crate::capability::Capability;
+use crate::codes;
+use crate::config::{ExportMode, Located, Switch, VariableMode};
+use crate::scalar::{self, Refused};
+use crate::schema::{Key, Kind, Support, nearest};
+use crate::source::Span;
+use crate::tree::{Data, Node, Reader};
+
+/// A checked value.
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    Text(String),
+    Integer(i64),
+    Boolean(bool),
+    Switch(Switch),
+    Size(u64),
+    Word(usize),
+    Capability(Capability),
+    VariableMode(VariableMode),
+    ExportMode(ExportMode),
+    Texts(Vec<Located<String>>),
+    Section(Fields),
+    Entries(Vec<Fields>),
+    /// Checked, and of no further use.
+    Checked,
+}
+
+/// The fields of one mapping. A field whose value was refused has a key and no value.
+#[derive(Clone, Debug)]
+pub(crate) struct Fields {
+    pub place: Place,
+    fields: Vec<Field>,
+}
+
+#[derive(Clone, Debug)]
+struct Field {
+    name: &'static str,
+    key: Place,
+    value: Option<Located<Value>>,
+}
+
+impl Fields {
+    fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// Where a key stands, whatever its value.
+    pub fn key_place(&self, name: &str) -> Option<Place> {
+        self.field(name).map(|field| field.key.clone())
+    }
+
+    /// A value, when it is there and `pick` takes it.
+    pub fn get<T>(&self, name: &str, pick: impl FnOnce(&Value) -> Option<T>) -> Option<Located<T>> {
+        let located = self.field(name)?.value.as_ref()?;
+        Some(Located { value: pick(&located.value)?, place: located.place.clone() })
+    }
+
+    pub fn text(&self, name: &str) -> Option<Located<String>> {
+        self.get(name, |value| if let Value::Text(text) = value { Some(text.clone()) } else { None })
+    }
+
+    pub fn integer(&self, name: &str) -> Option<Located<i64>> {
+        self.get(name, |value| if let Value::Integer(number) = value { Some(*number) } else { None })
+    }
+
+    pub fn boolean(&self, name: &str) -> Option<Located<bool>> {
+        self.get(name, |value| if let Value::Boolean(boolean) = value { Some(*boolean) } else { None })
+    }
+
+    pub fn switch(&self, name: &str) -> Option<Located<Switch>> {
+        self.get(name, |value| if let Value::Switch(switch) = value { Some(*switch) } else { None })
+    }
+
+    pub fn word(&self, name: &str) -> Option<Located<usize>> {
+        self.get(name, |value| if let Value::Word(index) = value { Some(*index) } else { None })
+    }
+
+    pub fn texts(&self, name: &str) -> Vec<Located<String>> {
+        match self.field(name).and_then(|field| field.value.as_ref()) {
+            Some(Located { value: Value::Texts(texts), .. }) => texts.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    pub fn section(&self, name: &str) -> Option<&Fields> {
+        match self.field(name)?.value.as_ref() {
+            Some(Located { value: Value::Section(fields), .. }) => Some(fields),
+            _ => None,
+        }
+    }
+
+    pub fn entries(&self, name: &str) -> &[Fields] {
+        match self.field(name).and_then(|field| field.value.as_ref()) {
+            Some(Located { value: Value::Entries(entries), .. }) => entries,
+            _ => &[],
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// Checks a mapping; `at` is where to point when a key is missing, `what` names it.
+    pub fn section(&mut self, node: &Node, at: Span, keys: &'static [Key], what: &str) -> Fields {
+        let mut fields = Fields { place: self.place(at), fields: Vec::new() };
+        match &node.data {
+            Data::Mapping(pairs) => {
+                for (name, value) in pairs {
+                    if let Some(field) =
+                        self.known_key(name, keys, what).and_then(|key| self.field(key, name, value))
+                    {
+                        fields.fields.push(field);
+                    }
+                }
+            }
+            _ if node.is_nothing() => {}
+            _ => self.wrong_type(node, what, "a mapping: `key: value` lines"),
+        }
+        for key in keys.iter().filter(|key| key.mandatory && fields.field(key.name).is_none()) {
+            if matches!(node.data, Data::Mapping(_)) || node.is_nothing() {
+                self.error(
+                    codes::MISSING_KEY,
+                    at,
+                    format!("{what} has no `{}`", key.name),
+                    format!("add `{}: …`", key.name),
+                );
+            }
+        }
+        fields
+    }
+
+    fn known_key(&mut self, name: &Node, keys: &'static [Key], what: &str) -> Option<&'static Key> {
+        let Data::Scalar { text, .. } = &name.data else { return None };
+        let found = keys.iter().find(|key| key.name.eq_ignore_ascii_case(text));
+        if found.is_none() {
+            let hint = match nearest(text, keys.iter().map(|key| key.name)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the keys here are {}", listed(keys.iter().map(|key| key.name))),
+            };
+            self.error(
+                codes::UNKNOWN_KEY,
+                name.span,
+                format!("unknown key `{}` in {what}", short(text)),
+                hint,
+            );
+        }
+        found
+    }
+
+    fn field(&mut self, key: &'static Key, name: &Node, node: &Node) -> Option<Field> {
+        let at = self.place(name.span);
+        if key.support == Support::Ignored {
+            let finding = Finding::warning(codes::KEY_IGNORED, format!("`{}` has no effect", key.name));
+            self.report.push(finding.with_place(at).with_hint("remove it"));
+            return None;
+        }
+        let mut value = self.value(key, name.span, node);
+        let refused = match key.support {
+            Support::NotYet => true,
+            Support::UnsetOnly => matches!(value, Some(Value::Switch(Switch::Enabled | Switch::Disabled))),
+            _ => false,
+        };
+        if refused {
+            self.not_supported(
+                &at,
+                &format!("`{}`", key.name),
+                "remove it: nothing that stands in a file is ignored silently",
+            );
+            value = None;
+        }
+        let place = if node.is_nothing() { at.clone() } else { self.place(node.span) };
+        Some(Field { name: key.name, key: at, value: value.map(|value| Located { value, place }) })
+    }
+
+    /// Refuses something that the language has and this version does not do.
+    pub fn not_supported(&mut self, place: &Place, what: &str, hint: &str) {
+        let finding = Finding::error(codes::NOT_SUPPORTED, format!("not supported yet: {what}"));
+        self.report.push(finding.with_place(place.clone()).with_hint(hint));
+    }
+
+    fn value(&mut self, key: &'static Key, at: Span, node: &Node) -> Option<Value> {
+        let what = format!("`{}`", key.name);
+        match key.kind {
+            Kind::Section(keys) => Some(Value::Section(self.section(node, at, keys, &what))),
+            Kind::Entries(keys) => {
+                let items = self.items(node, &what)?;
+                let entry = format!("an entry of {what}");
+                Some(Value::Entries(items.iter().filter_map(|item| self.entry(item, keys, &entry)).collect()))
+            }
+            Kind::Texts => {
+                let items = self.items(node, &what)?;
+                let texts = items.iter().filter_map(|item| self.text_item(key, item)).collect();
+                Some(Value::Texts(texts))
+            }
+            Kind::Mapping => {
+                if !matches!(node.data, Data::Mapping(_)) {
+                    self.wrong_type(node, &what, "a mapping");
+                }
+                Some(Value::Checked)
+            }
+            _ => self.scalar(key, at, node),
+        }
+    }
+
+    fn items<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Node]> {
+        match &node.data {
+            Data::Sequence(items) => Some(items),
+            _ if node.is_nothing() => Some(&[]),
+            _ => {
+                self.wrong_type(node, what, "a sequence: lines that start with `-`");
+                None
+            }
+        }
+    }
+
+    fn entry(&mut self, item: &Node, keys: &'static [Key], what: &str) -> Option<Fields> {
+        if matches!(item.data, Data::Mapping(_)) {
+            return Some(self.section(item, item.span, keys, what));
+        }
+        self.wrong_type(item, what, "a mapping: `key: value` lines");
+        None
+    }
+
+    fn text_item(&mut self, key: &'static Key, item: &Node) -> Option<Located<String>> {
+        match self.scalar(key, item.span, item) {
+            Some(Value::Text(value)) => Some(Located { value, place: self.place(item.span) }),
+            _ => None,
+        }
+    }
+
+    fn scalar(&mut self, key: &'static Key, at: Span, node: &Node) -> Option<Value> {
+        let Data::Scalar { text, .. } = &node.data else {
+            self.wrong_type(node, &format!("`{}`", key.name), "one value");
+            return None;
+        };
+        let at = if node.is_nothing() { at } else { node.span };
+        match scalar::read(key.kind, text) {
+            Ok(value) => Some(value),
+            Err(Refused { code, message, hint }) => {
+                let message = match code {
+                    codes::NOT_SUPPORTED => format!("not supported yet: {message} in `{}`", key.name),
+                    _ => format!("`{}` {message}", key.name),
+                };
+                self.error(code, at, message, hint);
+                None
+            }
+        }
+    }
+
+    fn wrong_type(&mut self, node: &Node, what: &str, wanted: &str) {
+        self.error(
+            codes::WRONG_TYPE,
+            node.span,
+            format!("{what} is {}", node.kind()),
+            format!("it takes {wanted}"),
+        );
+    }
+}
+
+/// Words for a hint: `a`, `b`, `c`.
+pub(crate) fn listed<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
+    let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
+    words.join(", ")
+}
+
+/// A word of the file for a message: not more of it than helps.
+pub(crate) fn short(text: &str) -> String {
+    const LONGEST: usize = 60;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,4 @@
+//! The model from outside: texts in, configurations and findings out.
+
+mod family;
+mod happy;
