@@ -105,7 +105,7 @@ fn look(path: &Path, uid: u32) -> Shown {
     let generation = redpak_nodes::facts::generation(leaf).ok().flatten();
     Shown {
         path: leaf.path.clone(),
-        alias: parsed.map_or_else(fallback, |config| config.alias().to_owned()),
+        alias: parsed.map_or_else(fallback, |config| config.headers.alias.value),
         state: if leaf.status.state == State::Enable { "enabled" } else { "disabled" },
         generation,
         packages: generation.map(|number| redpak_nodes::facts::package_count(leaf, number)),

@@ -17,9 +17,8 @@ pub const FILE_LIMIT: u64 = 1 << 20;
 const STICKY: u32 = 0o1000;
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
-/// Refuses what is not owned by root or `uid`, or can be written by group or others.
-pub fn owner(path: &Path, stat: &Stat, uid: u32) -> Result<(), Finding> {
-    let directory = FileType::from_raw_mode(stat.st_mode).is_dir();
+/// Refuses what is not owned by root or `uid`.
+pub fn trusted_user(path: &Path, stat: &Stat, uid: u32) -> Result<(), Finding> {
     if stat.st_uid != 0 && stat.st_uid != uid {
         return Err(Finding::error(
             codes::OWNER,
@@ -31,6 +30,13 @@ pub fn owner(path: &Path, stat: &Stat, uid: u32) -> Result<(), Finding> {
         )
         .with_hint(format!("chown it to root or to yourself: `chown {uid} {}`", path.display())));
     }
+    Ok(())
+}
+
+/// Refuses what is not owned by root or `uid`, or can be written by group or others.
+pub fn owner(path: &Path, stat: &Stat, uid: u32) -> Result<(), Finding> {
+    trusted_user(path, stat, uid)?;
+    let directory = FileType::from_raw_mode(stat.st_mode).is_dir();
     let sticky = directory && stat.st_uid == 0 && stat.st_mode & STICKY != 0;
     if stat.st_mode & WRITABLE_BY_OTHERS != 0 && !sticky {
         return Err(Finding::error(

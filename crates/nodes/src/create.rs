@@ -242,7 +242,7 @@ impl Build<'_> {
             write(&fresh.join("etc/redpak-admin.yaml"), &admin.text)?;
         }
         if self.generation {
-            redpak_store::create_first(fresh).map_err(|error| {
+            redpak_store::Node::create_first(fresh, "redconf create").map_err(|error| {
                 Finding::error(
                     codes::WRITE,
                     format!("cannot make the first generation of `{}`: {error}", self.place.path.display()),
@@ -250,12 +250,11 @@ impl Build<'_> {
             })?;
         }
         let status = Status {
-            version: Some(1),
             state: State::Enable,
             realpath: self.place.path.clone(),
             timestamp: milliseconds(),
             info: self.info.to_owned(),
-            parent: Some(self.place.parent.clone().map_or(Parent::None, Parent::Path)),
+            parent: Some(self.place.parent.clone().map_or(Parent::None, Parent::Redpath)),
         };
         write(&fresh.join(STATUS), &redpak_model::status::render(&status))?;
         sync(fresh)

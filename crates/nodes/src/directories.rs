@@ -38,18 +38,20 @@ pub fn make(family: &Family, plan: &LaunchPlan) -> Result<(), Finding> {
 }
 
 /// Takes a shared lock on each generation of the plan, so that it is not collected while the node runs.
-pub fn hold_generations(plan: &LaunchPlan) -> Result<Vec<std::os::fd::OwnedFd>, Finding> {
+pub fn hold_generations(plan: &LaunchPlan) -> Result<Vec<redpak_store::GenerationLock>, Finding> {
     plan.nodes
         .iter()
         .filter_map(|node| Some((node, node.generation?)))
         .map(|(node, number)| {
-            redpak_store::hold_generation(&node.path, number).map_err(|error| {
-                Finding::error(
-                    codes::GENERATION,
-                    format!("generation {number} of `{}` cannot be held: {error}", node.path.display()),
-                )
-                .with_hint("it changed just now: try again")
-            })
+            redpak_store::Node::open(&node.path)
+                .and_then(|opened| opened.lock_generation_shared(number))
+                .map_err(|error| {
+                    Finding::error(
+                        codes::GENERATION,
+                        format!("generation {number} of `{}` cannot be held: {error}", node.path.display()),
+                    )
+                    .with_hint("it changed just now: try again")
+                })
         })
         .collect()
 }

@@ -9,7 +9,7 @@ use redpak_model::effective::{Effective, ExportKind, Lies, Source};
 use redpak_plan::launch_plan::FileKind;
 use redpak_plan::transaction_view::SNIPPET;
 use redpak_plan::{HostFacts, NodeFacts, OwnFact};
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, fstat, openat2, readlinkat, statat};
+use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, fstat, openat2, readlinkat};
 use rustix::io::Errno;
 
 use crate::accounts;
@@ -156,9 +156,4 @@ pub(crate) fn beneath(dir: impl AsFd, path: &Path, flags: OFlags) -> Result<Owne
         Mode::empty(),
         ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
     )
-}
-
-/// Whether an entry of a node's directory exists, links not followed.
-pub(crate) fn exists(dir: impl AsFd, name: &str) -> bool {
-    statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
 }

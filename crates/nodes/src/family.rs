@@ -2,7 +2,6 @@
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use redpak_diagnostics::Finding;
 use redpak_model::effective::Effective;
@@ -109,7 +108,7 @@ impl Family {
         let bytes = checked::read(&dir, &name, file, self.uid)?
             .ok_or_else(|| checked::unreadable(file, Errno::NOENT))?;
         let last = self.nodes.len() - 1;
-        self.nodes[last].text.admin = Some(source_text(file, &bytes)?);
+        self.nodes[last].text.admin = Some(source_text(file, bytes)?);
         Ok(())
     }
 
@@ -128,7 +127,7 @@ impl Node {
     fn open(step: Step, uid: u32, findings: &mut Vec<Finding>) -> Result<Self, Finding> {
         let shown = step.path.join(STATUS);
         let bytes = checked::read(&step.dir, STATUS, &shown, uid)?.ok_or_else(|| not_a_node(&step.path))?;
-        let source = source_text(&shown, &bytes)?;
+        let source = source_text(&shown, bytes)?;
         let (status, found) = redpak_model::status::parse(&source);
         findings.extend(found);
         let status = status.ok_or_else(|| {
@@ -149,7 +148,7 @@ impl Node {
         checked::owner(&etc, &stat, uid)?;
         let read = |name: &str| -> Result<Option<SourceText>, Finding> {
             let shown = etc.join(name);
-            checked::read(&dir, name, &shown, uid)?.map(|bytes| source_text(&shown, &bytes)).transpose()
+            checked::read(&dir, name, &shown, uid)?.map(|bytes| source_text(&shown, bytes)).transpose()
         };
         let normal = match read("redpak.yaml")? {
             Some(text) => text,
@@ -169,8 +168,8 @@ impl Node {
     }
 }
 
-fn source_text(shown: &Path, bytes: &[u8]) -> Result<SourceText, Finding> {
-    SourceText::from_bytes(Arc::from(shown.to_string_lossy().as_ref()), bytes)
+fn source_text(shown: &Path, bytes: Vec<u8>) -> Result<SourceText, Finding> {
+    SourceText::from_bytes(shown.to_string_lossy().as_ref(), bytes).map_err(|finding| *finding)
 }
 
 fn not_a_node(path: &Path) -> Finding {
@@ -214,11 +213,11 @@ fn place_in_tree(node: &Node, parent: Option<&Path>, force: bool) -> Vec<Finding
             .with_hint(format!("`redconf create --update {path}` writes one")),
         ),
         Some(Parent::None) if parent.is_none() => {}
-        Some(Parent::Path(recorded)) if Some(recorded.as_path()) == parent => {}
+        Some(Parent::Redpath(recorded)) if Some(recorded.as_path()) == parent => {}
         Some(recorded) => {
             let was = match recorded {
                 Parent::None => None,
-                Parent::Path(path) => Some(path.as_path()),
+                Parent::Redpath(path) => Some(path.as_path()),
             };
             findings.push(
                 Finding::error(

@@ -44,7 +44,7 @@ pub fn today(seconds: u64) -> String {
 
 /// Year, month from 0 and day from 1, for days since 1970-01-01 in the Gregorian calendar.
 fn civil(days: u64) -> (u64, usize, u64) {
-    let leap = |year: u64| (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    let leap = |year: u64| (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400);
     let (mut year, mut left) = (1970, days);
     loop {
         let length = if leap(year) { 366 } else { 365 };

@@ -24,10 +24,9 @@ pub fn register(path: &Path, uid: u32) -> Result<(), Refused> {
     let leaf = family.leaf();
     let parent = match family.nodes.len() {
         1 => Parent::None,
-        count => Parent::Path(family.nodes[count - 2].path.clone()),
+        count => Parent::Redpath(family.nodes[count - 2].path.clone()),
     };
     let status = Status {
-        version: Some(1),
         realpath: leaf.path.clone(),
         timestamp: milliseconds(),
         parent: Some(parent),

@@ -10,7 +10,7 @@ use redpak_diagnostics::Finding;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat, statat};
 use rustix::io::Errno;
 
-use crate::checked::{owner, unreadable};
+use crate::checked::{owner, trusted_user, unreadable};
 use crate::codes;
 
 /// Links followed above the root node before giving up (the kernel's own limit, path_resolution(7)).
@@ -103,7 +103,7 @@ fn attempt(path: &Path, uid: u32) -> Result<Walked, Finding> {
                         "nodes are reached by real directories only: nobody leaves a parent by a link",
                     ));
                 }
-                owner(&here, &Stat { st_mode: stat.st_mode & !0o022, ..stat }, uid)?;
+                trusted_user(&here, &stat, uid)?;
                 let text =
                     readlinkat(&above.dir, &name, Vec::new()).map_err(|errno| unreadable(&here, errno))?;
                 let mut instead = above.path.join(OsString::from_vec(text.into_bytes()));

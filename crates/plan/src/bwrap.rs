@@ -25,7 +25,7 @@ pub fn render(plan: &LaunchPlan) -> Rendering {
         out.option(&["--setenv", key, value]);
     }
     for number in &plan.rights.capabilities {
-        match redpak_model::capabilities::name(*number) {
+        match redpak_model::capability::NAMES.get(usize::from(*number)) {
             Some(name) => out.option(&["--cap-add", name]),
             None => out.remarks.push(format!("capability number {number} has no name")),
         }

@@ -96,7 +96,8 @@ pub(crate) fn node_dirs(effective: &Effective, facts: &HostFacts) -> Vec<NodeDir
 pub(crate) fn capabilities<'a>(set: impl Iterator<Item = (&'a str, bool)>) -> Vec<u8> {
     let mut kept: Vec<u8> = set
         .filter(|(_, keep)| *keep)
-        .filter_map(|(name, _)| redpak_model::capabilities::number(name))
+        .filter_map(|(name, _)| redpak_model::capability::NAMES.iter().position(|known| *known == name))
+        .filter_map(|number| u8::try_from(number).ok())
         .collect();
     kept.sort_unstable();
     kept
