@@ -71,15 +71,27 @@ fn snippet(out: &mut String, place: &Place, label: &str, width: usize) {
         printable(label)
     );
     let source = printable(&place.source);
-    let pad: String = place
-        .source
-        .chars()
-        .take(place.column.saturating_sub(1) as usize)
-        .map(|c| if c == '\t' { '\t' } else { ' ' })
-        .collect();
     let _ = writeln!(out, "{:width$} |", "");
     let _ = writeln!(out, "{:>width$} | {source}", place.line);
-    let _ = writeln!(out, "{:width$} | {pad}{}", "", "^".repeat(place.length.clamp(1, 120) as usize));
+    if let Some((pad, carets)) = caret(place) {
+        let _ = writeln!(out, "{:width$} | {pad}{carets}", "");
+    }
+}
+
+/// What stands below a line to point at a place: blanks as wide as what is shown before it, and carets. `None` when
+/// the place lies behind what was kept of the line.
+fn caret(place: &Place) -> Option<(String, String)> {
+    const LONGEST: usize = 120;
+    let before = place.column.saturating_sub(1) as usize;
+    if before > place.source.chars().count() {
+        return None;
+    }
+    let shown = |from: usize, count: usize| {
+        printable(&place.source.chars().skip(from).take(count).collect::<String>())
+    };
+    let pad = shown(0, before).chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+    let length = (place.length as usize).clamp(1, LONGEST);
+    Some((pad, "^".repeat(shown(before, length).chars().count().clamp(1, LONGEST))))
 }
 
 /// Hostile text cannot drive the terminal: control characters other than a tab are shown as `\u{..}`.
@@ -119,6 +131,20 @@ mod tests {
             "error[RP0104]: unknown key `umsk`\n  --> /n/etc/redpak.yaml:12:3\n   |\n12 |   umsk: 027\n   |   ^^^^\n  \
              --> /n/etc/redpak.yaml:3:1: the section\n   |\n 3 | config:\n   | ^^^^^^\n   = help: did you mean `umask`?\n"
         );
+    }
+
+    #[test]
+    fn the_caret_stands_below_what_is_shown() {
+        let below = |column, length, source: &str| {
+            let place = Place { file: "f".into(), line: 1, column, length, source: source.into() };
+            caret(&place).map(|(pad, carets)| pad + &carets)
+        };
+        assert_eq!(below(1, 3, "abc").as_deref(), Some("^^^"));
+        assert_eq!(below(3, 1, "\tbc").as_deref(), Some("\t ^"));
+        assert_eq!(below(2, 1, "\u{1b}x").as_deref(), Some("      ^"));
+        assert_eq!(below(1, 1, "\0").as_deref(), Some("^^^^^"));
+        assert_eq!(below(4, 1, "abc").as_deref(), Some("   ^"), "behind the end of the line");
+        assert_eq!(below(900, 1, "abc"), None, "behind what was kept of it");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Tag};
+use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError};
 use redpak_diagnostics::{Finding, Place};
 
 use crate::codes;
@@ -167,7 +167,10 @@ impl Builder<'_, '_> {
         options.set_emit_comments(false);
         for event in Parser::new_from_str_with_options(text, options) {
             let more = match event {
-                Ok((event, span)) => self.event(event, own_span(span)),
+                Ok((event, span)) => {
+                    self.tag(span.tag_span());
+                    self.event(event, own_span(span))
+                }
                 Err(error) => {
                     self.syntax(&error);
                     false
@@ -196,23 +199,24 @@ impl Builder<'_, '_> {
                 }
                 true
             }
-            Event::Scalar(text, style, anchor, tag) => {
-                self.tag(tag.as_deref(), span);
+            Event::Scalar(text, style, anchor, _) => {
+                let plain = style == ScalarStyle::Plain;
+                // Where nothing stands, the parser says `~`.
+                let text: Arc<str> = if plain && span.start == span.end { "".into() } else { text.into() };
                 if text.contains('\0') {
                     self.reader.error(codes::NUL, span, "the text holds a NUL character", "remove the `\\0`");
                 }
-                self.add(Node::scalar(text.into(), style == ScalarStyle::Plain, span), anchor)
+                self.add(Node::scalar(text, plain, span), anchor)
             }
-            Event::SequenceStart(_, anchor, tag) => self.start(false, anchor, tag.as_deref(), span),
-            Event::MappingStart(_, anchor, tag) => self.start(true, anchor, tag.as_deref(), span),
+            Event::SequenceStart(_, anchor, _) => self.start(false, anchor, span),
+            Event::MappingStart(_, anchor, _) => self.start(true, anchor, span),
             Event::SequenceEnd | Event::MappingEnd => self.end(),
             Event::Alias(id) => self.alias(id, span),
             _ => true,
         }
     }
 
-    fn start(&mut self, mapping: bool, anchor: usize, tag: Option<&Tag>, start: Span) -> bool {
-        self.tag(tag, start);
+    fn start(&mut self, mapping: bool, anchor: usize, start: Span) -> bool {
         self.open.push(Open { items: Vec::new(), mapping, anchor, start });
         self.depth(self.open.len(), start)
     }
@@ -320,14 +324,10 @@ impl Builder<'_, '_> {
         pairs
     }
 
-    fn tag(&mut self, tag: Option<&Tag>, span: Span) {
-        if tag.is_some() {
-            self.reader.error(
-                codes::TAG,
-                span,
-                "YAML tags are not supported",
-                "remove the word that starts with `!`",
-            );
+    fn tag(&mut self, tag: Option<granit_parser::Span>) {
+        if let Some(span) = tag {
+            let message = "YAML tags are not supported";
+            self.reader.error(codes::TAG, own_span(span), message, "remove the word that starts with `!`");
         }
     }
 
@@ -352,10 +352,7 @@ impl Builder<'_, '_> {
             ErrorKind::DirectiveDisallowed => {
                 ("YAML directives are not supported".to_owned(), "remove the line that starts with `%`")
             }
-            kind => (
-                kind.to_string(),
-                "the YAML ends to make sense here: look at the indentation, quotes and brackets before it",
-            ),
+            kind => (kind.to_string(), "look at the indentation, quotes and brackets here and above"),
         };
         self.reader.error(codes::SYNTAX, span, message, hint);
     }
