@@ -240,8 +240,9 @@ impl<'a> Assembly<'a> {
             let first = exports[group.overlays[0]].level;
             let last = exports[group.overlays[group.overlays.len() - 1]].level;
             group.base = (0..exports.len()).rev().find(|&index| {
+                // A root node may lay its own packages over what it shows of the host, in one file.
                 exports[index].mount == **mount
-                    && exports[index].level < first
+                    && exports[index].level <= first
                     && matches!(ready[index], Ready::Bind { kind: FileKind::Directory, .. })
             });
             let members: Vec<usize> = group.base.into_iter().chain(group.overlays.iter().copied()).collect();

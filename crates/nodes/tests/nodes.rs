@@ -1,0 +1,235 @@
+//! Nodes on a real file system: what is believed, what is refused, and that a failed creation leaves nothing.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use redpak_model::status::State;
+use redpak_nodes::templates::Template;
+use redpak_nodes::{Creation, Family, LoadOptions, Refused, create, descendants, status_file};
+
+struct Ground {
+    dir: tempfile::TempDir,
+    uid: u32,
+}
+
+impl Ground {
+    fn new() -> Self {
+        let dir = tempfile::Builder::new().prefix("redpak-nodes.").tempdir().expect("a directory");
+        Self { dir, uid: redpak_nodes::names::caller().0 }
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        // The test's own directory may be reached through a link.
+        fs::canonicalize(self.dir.path()).expect("it exists").join(name)
+    }
+
+    fn create_with(&self, name: &str, template: Option<&str>) -> Result<PathBuf, Refused> {
+        let creation = Creation {
+            path: self.at(name),
+            alias: None,
+            template: template.map(|text| Template { normal: text.to_owned(), admin: None }),
+            model: None,
+            template_dir: "/nonexistent".into(),
+        };
+        let names = redpak_nodes::names::gather(&BTreeMap::new());
+        create(&creation, &names, self.uid).map(|created| created.path)
+    }
+
+    fn create(&self, name: &str) -> PathBuf {
+        self.create_with(name, None).unwrap_or_else(|Refused(findings)| panic!("{name}: {findings:?}"))
+    }
+
+    fn load(&self, path: &Path) -> Result<Family, Vec<&'static str>> {
+        self.load_with(path, LoadOptions::default())
+    }
+
+    fn load_with(&self, path: &Path, options: LoadOptions) -> Result<Family, Vec<&'static str>> {
+        Family::load(path, self.uid, options).map_err(|Refused(findings)| {
+            findings.iter().filter(|finding| finding.is_error()).map(|finding| finding.code).collect()
+        })
+    }
+
+    #[track_caller]
+    fn refused(&self, path: &Path, code: &str) {
+        match self.load(path) {
+            Ok(_) => panic!("{} was believed", path.display()),
+            Err(codes) => assert!(codes.contains(&code), "{codes:?} has no {code}"),
+        }
+    }
+}
+
+#[test]
+fn a_family_is_loaded_root_first_across_plain_directories() {
+    let ground = Ground::new();
+    ground.create("r");
+    ground.create("r/a");
+    let leaf = ground.create("r/a/x/y/b");
+    let family = ground.load(&leaf).expect("a family");
+    let paths: Vec<&Path> = family.nodes.iter().map(|node| node.path.as_path()).collect();
+    assert_eq!(paths, [ground.at("r"), ground.at("r/a"), ground.at("r/a/x/y/b")]);
+    assert!(ground.load(&ground.at("r/a/x/../x/y/b")).is_ok(), "`..` is walked");
+    let below: Vec<PathBuf> =
+        descendants(&ground.at("r")).expect("listed").into_iter().map(|node| node.path).collect();
+    assert_eq!(below, [ground.at("r/a"), ground.at("r/a/x/y/b")]);
+}
+
+#[test]
+fn what_others_can_write_is_not_believed() {
+    for (name, mode) in [
+        ("r", 0o777),
+        ("r/etc", 0o775),
+        ("r/a", 0o757),
+        ("r/a/etc/redpak.yaml", 0o664),
+        ("r/.rednode.yaml", 0o666),
+    ] {
+        let ground = Ground::new();
+        ground.create("r");
+        let leaf = ground.create("r/a");
+        fs::set_permissions(ground.at(name), Permissions::from_mode(mode)).expect("chmod");
+        ground.refused(&leaf, "RP0411");
+    }
+}
+
+#[test]
+fn what_belongs_to_somebody_else_is_not_believed() {
+    let ground = Ground::new();
+    if ground.uid != 0 {
+        // Giving files away needs root; the root run of the suite covers it.
+        return;
+    }
+    ground.create("r");
+    let leaf = ground.create("r/a");
+    for name in ["r/a/etc/redpak.yaml", "r/a/etc", "r/a/.rednode.yaml", "r"] {
+        std::os::unix::fs::chown(ground.at(name), Some(12345), None).expect("chown");
+        ground.refused(&leaf, "RP0410");
+        std::os::unix::fs::chown(ground.at(name), Some(0), None).expect("chown");
+    }
+    assert!(ground.load(&leaf).is_ok());
+}
+
+#[test]
+fn links_are_followed_above_the_root_node_only() {
+    let ground = Ground::new();
+    ground.create("real/r");
+    ground.create("real/r/a");
+    symlink(ground.at("real"), ground.at("link")).expect("symlink");
+    let family = ground.load(&ground.at("link/r/a")).expect("a family");
+    assert_eq!(family.leaf().path, ground.at("real/r/a"), "paths are without links");
+    symlink("a", ground.at("real/r/b")).expect("symlink");
+    ground.refused(&ground.at("real/r/b"), "RP0412");
+    symlink(ground.at("loop2"), ground.at("loop1")).expect("symlink");
+    symlink(ground.at("loop1"), ground.at("loop2")).expect("symlink");
+    ground.refused(&ground.at("loop1/x"), "RP0412");
+}
+
+#[test]
+fn configuration_that_is_no_regular_file_is_refused_without_blocking() {
+    let ground = Ground::new();
+    let node = ground.create("r");
+    let file = node.join("etc/redpak.yaml");
+    let text = fs::read(&file).expect("it was created");
+    fs::remove_file(&file).expect("removed");
+    let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&file).status().expect("mkfifo");
+    assert!(made.success());
+    ground.refused(&node, "RP0415");
+    fs::remove_file(&file).expect("removed");
+    symlink("/etc/passwd", &file).expect("symlink");
+    ground.refused(&node, "RP0412");
+    fs::remove_file(&file).expect("removed");
+    fs::write(&file, [text, vec![b'#'; 1 << 20]].concat()).expect("written");
+    ground.refused(&node, "RP0415");
+}
+
+#[test]
+fn a_moved_or_copied_node_is_registered_again_before_it_launches() {
+    let ground = Ground::new();
+    let old = ground.create("r");
+    ground.create("s");
+    fs::rename(&old, ground.at("moved")).expect("rename");
+    let moved = ground.at("moved");
+    ground.refused(&moved, "RP0417");
+    assert!(ground.load_with(&moved, LoadOptions { force: true }).is_ok());
+    status_file::register(&moved, ground.uid).unwrap_or_else(|Refused(findings)| panic!("{findings:?}"));
+    assert!(ground.load(&moved).is_ok());
+}
+
+#[test]
+fn nobody_changes_parents_by_being_moved() {
+    let ground = Ground::new();
+    ground.create("r");
+    ground.create("s");
+    let child = ground.create("r/a");
+    // Under another parent, with its record of the path corrected by hand.
+    let moved = ground.at("s/a");
+    fs::rename(&child, &moved).expect("rename");
+    let status = fs::read_to_string(moved.join(".rednode.yaml")).expect("read");
+    let (from, to) = (child.display().to_string(), moved.display().to_string());
+    fs::write(moved.join(".rednode.yaml"), status.replace(&from, &to)).expect("write");
+    ground.refused(&moved, "RP0418");
+    // Out of all parents: it does not become a root node.
+    let free = ground.at("free");
+    fs::rename(&moved, &free).expect("rename");
+    fs::write(free.join(".rednode.yaml"), status.replace(&from, &free.display().to_string())).expect("write");
+    ground.refused(&free, "RP0418");
+}
+
+#[test]
+fn a_disabled_ancestor_disables_those_below() {
+    let ground = Ground::new();
+    let root = ground.create("r");
+    let leaf = ground.create("r/a");
+    let set = |state| {
+        status_file::set_state(&root, ground.uid, state)
+            .unwrap_or_else(|Refused(findings)| panic!("{findings:?}"))
+    };
+    set(State::Disable);
+    ground.refused(&leaf, "RP0416");
+    set(State::Enable);
+    assert!(ground.load(&leaf).is_ok());
+}
+
+#[test]
+fn a_failed_creation_leaves_nothing() {
+    let ground = Ground::new();
+    ground.create("r");
+    // Wider than its parent: /srv is not exported to it.
+    let wide = "headers: {alias: @ALIAS@}\nexports:\n  - {mount: /srv, mode: Restricted}\n";
+    let before = listing(&ground.at(""));
+    assert!(ground.create_with("r/x/y/wide", Some(wide)).is_err());
+    assert!(ground.create_with("r/x/y/broken", Some("headers: [\n")).is_err());
+    assert!(ground.create_with("r", None).is_err(), "an existing node is not overwritten");
+    assert_eq!(listing(&ground.at("")), before);
+}
+
+#[test]
+fn created_headers_are_text_whatever_they_hold() {
+    let ground = Ground::new();
+    let env = BTreeMap::from([("LOGNAME".to_owned(), "x\"\\ : #".to_owned())]);
+    let names = redpak_nodes::names::gather(&env);
+    let creation = Creation {
+        path: ground.at("r"),
+        alias: None,
+        template: None,
+        model: None,
+        template_dir: "/nonexistent".into(),
+    };
+    create(&creation, &names, ground.uid).unwrap_or_else(|Refused(findings)| panic!("{findings:?}"));
+    let family = ground.load(&ground.at("r")).expect("a family");
+    let (effective, _) =
+        family.effective(false, &names).unwrap_or_else(|Refused(findings)| panic!("{findings:?}"));
+    assert!(effective.nodes[0].info.contains("x\"\\ : #"), "{}", effective.nodes[0].info);
+}
+
+fn listing(path: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(path).expect("listed").flatten() {
+        found.push(entry.path());
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            found.extend(listing(&entry.path()));
+        }
+    }
+    found.sort();
+    found
+}
