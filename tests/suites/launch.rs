@@ -1,0 +1,268 @@
+//! `redwrap` by binary: exit codes, signals, what a launched node sees, and that nothing is left behind.
+
+use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use redpak_tests::{Ground, bin, run, skip};
+
+fn node() -> Ground {
+    let ground = Ground::new();
+    ground.create("r", &[]);
+    ground.create("r/n", &[]);
+    ground
+}
+
+#[test]
+fn exit_codes_are_the_commands() {
+    let ground = node();
+    for (command, code) in [
+        (&["sh", "-c", "exit 7"][..], 7),
+        (&["true"], 0),
+        (&["no-such-command"], 127),
+        (&["/no/such/file"], 127),
+        (&["/etc/passwd"], 126),
+        (&["/usr"], 126),
+        (&["sh", "-c", "kill -9 $$"], 137),
+        (&["sh", "-c", "kill -TERM $$"], 143),
+    ] {
+        ground.wrap("r/n", command).expect(code);
+    }
+    // Nothing is printed for the command's own failure.
+    assert_eq!(ground.wrap("r/n", &["sh", "-c", "exit 7"]).all(), "");
+}
+
+#[test]
+fn redpaks_own_failures_are_125_and_say_what_to_do() {
+    let ground = node();
+    let wrap = |arguments: &[&str]| run(bin("redwrap"), arguments).expect(125);
+    wrap(&["-r", &ground.at("none"), "--", "true"]).says("error").says("redconf create");
+    wrap(&["true"]).says("--redpath");
+    wrap(&["-r", &ground.at("r"), "--no-such-option"]).says("--help");
+    let node = ground.at("r/n");
+    run(bin("redconf"), &["disable", &node]).ok();
+    wrap(&["-r", &node, "--", "true"]).says("disabled").says("redconf enable");
+    run(bin("redconf"), &["enable", &node]).ok();
+    run(bin("redwrap"), &["-r", &node, "--", "true"]).ok();
+    run(bin("redwrap"), &["--help"]).ok().says("Examples");
+}
+
+#[test]
+fn a_launched_node_sees_what_the_files_export_and_nothing_else() {
+    let ground = node();
+    let top = ground.wrap("r/n", &["ls", "/"]).ok();
+    let seen: BTreeSet<&str> = top.stdout.lines().collect();
+    let expected = ["bin", "dev", "etc", "lib", "lib64", "opt", "proc", "run", "sbin", "tmp", "usr", "var"];
+    assert_eq!(seen, BTreeSet::from(expected));
+    ground.wrap("r/n", &["test", "-e", "/etc/shadow"]).expect(1);
+    ground.wrap("r/n", &["sh", "-c", "echo x > /usr/bin/x"]).expect(2).says("Read-only file system");
+    ground.wrap("r/n", &["sh", "-c", "echo x > /var/home/kept; cat /var/home/kept"]).ok().says("x");
+    assert!(ground.path().join("r/n/var/home/kept").exists());
+    // Another node's data is not this one's.
+    ground.wrap("r", &["test", "-e", "/var/home/kept"]).expect(1);
+    let devices =
+        ground.wrap("r/n", &["sh", "-c", "ls /dev; echo ok > /dev/null; head -c 4 /dev/zero | wc -c"]).ok();
+    assert!(!devices.stdout.contains("vda") && devices.stdout.ends_with("4\n"), "{}", devices.stdout);
+}
+
+#[test]
+fn the_command_has_no_rights_to_spare() {
+    let ground = node();
+    let status = ground.wrap("r/n", &["cat", "/proc/self/status"]).ok().stdout;
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("no {name}")).trim().to_owned()
+    };
+    for set in ["CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"] {
+        assert_eq!(field(set), "0000000000000000", "{set}");
+    }
+    assert_eq!(field("NoNewPrivs:"), "1");
+    assert_eq!(field("Pid:"), "2");
+    if rustix::process::geteuid().is_root() {
+        assert_eq!(field("Groups:"), "");
+    }
+    ground.wrap("r/n", &["sh", "-c", "exec 3<>/proc/1/mem"]).expect(2);
+}
+
+#[test]
+fn the_environment_is_the_familys() {
+    let ground = node();
+    let node = ground.at("r/n");
+    let output = Command::new(bin("redwrap"))
+        .args(["-r", &node, "-e", "GIVEN=1", "--", "env"])
+        .env_clear()
+        .envs([("SECRET", "x"), ("TERM", "vt100"), ("LD_PRELOAD", "/evil.so"), ("USER", "somebody")])
+        .output()
+        .expect("redwrap runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let names: BTreeSet<&str> = text.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
+    assert_eq!(names, BTreeSet::from(["GIVEN", "HOME", "LANG", "PATH", "PS1", "TERM", "USER"]), "{text}");
+    assert!(text.contains("TERM=vt100\n") && text.contains("HOME=/var/home\n"), "{text}");
+}
+
+#[test]
+fn namespaces_are_the_nodes_own_but_the_network() {
+    let ground = node();
+    for (kind, shared) in [
+        ("mnt", false),
+        ("user", false),
+        ("pid", false),
+        ("ipc", false),
+        ("uts", false),
+        ("cgroup", false),
+        ("net", true),
+    ] {
+        let link = format!("/proc/self/ns/{kind}");
+        let host = std::fs::read_link(&link).expect("a namespace");
+        let inside = ground.wrap("r/n", &["readlink", &link]).ok();
+        assert_eq!(inside.stdout.trim() == host.to_string_lossy(), shared, "{kind}");
+    }
+    assert_eq!(ground.wrap("r/n", &["uname", "-n"]).ok().stdout, "n\n");
+}
+
+#[test]
+fn a_child_may_lose_the_network_and_its_children_do_not_get_it_back() {
+    let ground = node();
+    let file = "r/n/etc/redpak.yaml";
+    let text = std::fs::read_to_string(ground.path().join(file)).expect("it was created");
+    ground.write(file, &text.replace("\nexports:", "\nconfig: {share_net: disabled}\n\nexports:"));
+    ground.create("r/n/c", &[]);
+    let routes = ground.wrap("r/n/c", &["cat", "/proc/net/dev"]).ok();
+    let interfaces = routes.stdout.lines().skip(2).count();
+    assert_eq!(interfaces, 1, "only loopback: {}", routes.stdout);
+    let file = "r/n/c/etc/redpak.yaml";
+    let text = std::fs::read_to_string(ground.path().join(file)).expect("it was created");
+    ground.write(file, &text.replace("\nexports:", "\nconfig: {share_net: enabled}\n\nexports:"));
+    ground.wrap("r/n/c", &["true"]).expect(125).says("share_net").says("r/n/etc/redpak.yaml");
+}
+
+#[test]
+fn a_childs_export_of_what_its_parent_does_not_show_is_refused() {
+    let ground = node();
+    let file = "r/n/etc/redpak.yaml";
+    let text = std::fs::read_to_string(ground.path().join(file)).expect("it was created");
+    for line in [
+        "{mount: /host, mode: Restricted, path: /}",
+        "{mount: /root, mode: Public, path: /root}",
+        "{mount: /usr, mode: Public, path: /usr}",
+    ] {
+        ground.write(file, &format!("{text}  - {line}\n"));
+        let ran = ground.wrap("r/n", &["true"]).expect(125);
+        assert!(ran.stderr.contains("error[RP0"), "{}", ran.stderr);
+    }
+    // What the parent shows may be shown elsewhere, not wider.
+    ground.write(file, &format!("{text}  - {{mount: /tools, mode: Restricted, path: /usr/bin}}\n"));
+    ground.wrap("r/n", &["/tools/true"]).ok();
+}
+
+#[test]
+fn signals_reach_the_command_once_and_end_it() {
+    let ground = node();
+    let script = "trap 'echo got; exit 3' TERM; echo ready; while :; do sleep 0.05; done";
+    let mut child = ground.start("r/n", &["sh", "-c", script]);
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().expect("a pipe")))
+        .map_while(Result::ok);
+    assert_eq!(lines.next().as_deref(), Some("ready"));
+    run("kill", &["-TERM", &child.id().to_string()]).ok();
+    assert_eq!(lines.collect::<Vec<_>>(), ["got"]);
+    assert_eq!(child.wait().expect("it was started").code(), Some(3));
+}
+
+#[test]
+fn only_the_command_is_executed() {
+    if run("sh", &["-c", "command -v strace"]).code != 0 {
+        skip("strace is not there");
+        return;
+    }
+    let ground = node();
+    let trace = ground.at("trace");
+    run(
+        "strace",
+        &[
+            "-f",
+            "-qq",
+            "-e",
+            "trace=execve,execveat",
+            "-o",
+            &trace,
+            &bin("redwrap").to_string_lossy(),
+            "-r",
+            &ground.at("r/n"),
+            "--",
+            "true",
+        ],
+    )
+    .ok();
+    let text = std::fs::read_to_string(&trace).expect("strace wrote it");
+    let calls: Vec<&str> =
+        text.lines().filter(|line| line.contains("exec") && line.ends_with("= 0")).collect();
+    assert_eq!(calls.len(), 2, "redwrap itself and the command: {text}");
+}
+
+#[test]
+fn nothing_is_left_after_many_launches_and_kills() {
+    let ground = node();
+    let mounts = || std::fs::read_to_string("/proc/self/mountinfo").expect("procfs");
+    let before = mounts();
+    let marker = format!("3{:05}", std::process::id() % 100_000);
+    for round in 0..200u64 {
+        let mut child = Command::new(bin("redwrap"))
+            .args(["-r", &ground.at("r/n"), "--", "sleep", &marker])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("redwrap starts");
+        // Every phase of a launch is hit by one round or another.
+        std::thread::sleep(Duration::from_micros(round * 53));
+        child.kill().expect("killed");
+        child.wait().expect("it was started");
+    }
+    let until = Instant::now() + Duration::from_secs(5);
+    loop {
+        let left = run("pgrep", &["-f", &format!("sleep {marker}")]);
+        if left.stdout.is_empty() {
+            break;
+        }
+        assert!(Instant::now() < until, "left running: {}", left.stdout);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(mounts(), before);
+    assert_eq!(std::fs::read_dir(ground.path()).expect("listed").count(), 1, "files were left");
+    ground.wrap("r/n", &["true"]).ok();
+}
+
+#[test]
+fn a_plan_is_printed_and_nothing_runs() {
+    let ground = node();
+    let node = ground.at("r/n");
+    let text = run(bin("redwrap"), &["-r", &node, "--dump-only", "--", "touch", "/var/home/ran"]).ok().stdout;
+    assert!(text.starts_with("bwrap \\\n") && text.contains("--ro-bind") && text.contains("touch"), "{text}");
+    let json =
+        run(bin("redwrap"), &["-r", &node, "--dump-only=json", "--", "touch", "/var/home/ran"]).ok().stdout;
+    let plan: serde_json::Value =
+        serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error}: {json}"));
+    assert_eq!(plan["version"], 1);
+    assert_eq!(plan["command"][0], "touch");
+    assert!(!ground.path().join("r/n/var/home/ran").exists());
+}
+
+#[test]
+fn the_printed_line_does_in_bubblewrap_what_the_plan_does_here() {
+    if run("sh", &["-c", "command -v bwrap"]).code != 0 {
+        skip("bwrap is not there");
+        return;
+    }
+    let ground = node();
+    // The root node has no overlay, which Debian's bubblewrap does not know.
+    let listing = [
+        "sh",
+        "-c",
+        "cd /; find . -maxdepth 2 -not -path './proc/*' -not -path './dev/*' | sort; env | sort; pwd; uname -n",
+    ];
+    let ours = ground.wrap("r", &listing).ok();
+    let dumped =
+        run(bin("redwrap"), &[&["-r", &ground.at("r"), "--dump-only", "--"], &listing[..]].concat()).ok();
+    let theirs = run("sh", &["-c", &dumped.stdout]).ok();
+    assert_eq!(ours.stdout, theirs.stdout);
+}
