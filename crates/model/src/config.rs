@@ -330,7 +330,9 @@ fn variable(reader: &mut Reader<'_>, fields: &Fields) -> Option<VariableEntry> {
     let mode = stated.map_or_else(VariableMode::default, |mode| mode.value);
     let value = fields.text("value");
     match mode {
-        VariableMode::Default | VariableMode::Static | VariableMode::Execfd if value.is_none() => {
+        VariableMode::Default | VariableMode::Static | VariableMode::Execfd
+            if fields.key_place("value").is_none() =>
+        {
             let place = key.as_ref().map_or(&fields.place, |key| &key.place);
             refuse(
                 reader,

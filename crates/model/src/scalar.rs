@@ -204,7 +204,9 @@ fn capability(text: &str) -> Read {
     if let Some(capability) = Capability::named(text) {
         return Ok(Value::Capability(capability));
     }
-    let hint = match nearest(text, capability::NAMES.into_iter().chain(["ALL"])) {
+    let bare = !text.to_ascii_uppercase().starts_with("CAP_") && text.len() > "ALL".len() + 1;
+    let full = if bare { format!("CAP_{text}") } else { text.to_owned() };
+    let hint = match nearest(&full, capability::NAMES.into_iter().chain(["ALL"])) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "capabilities(7) lists the names; `ALL` stands for all".to_owned(),
     };

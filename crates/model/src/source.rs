@@ -1,6 +1,6 @@
 //! A text, its lines, and what is found in it. Places are made here; no file is read.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -92,27 +92,39 @@ pub(crate) struct Mark {
 pub(crate) struct Lines<'a> {
     file: Arc<str>,
     text: &'a str,
-    starts: Vec<usize>,
+    /// Where lines start; not looked for in a text that nothing is found in.
+    starts: OnceCell<Vec<usize>>,
     shown: RefCell<BTreeMap<usize, Arc<str>>>,
 }
 
 impl<'a> Lines<'a> {
-    /// Splits as YAML does: at `\n`, `\r\n` and a lone `\r`.
     pub fn new(source: &'a SourceText) -> Self {
-        let bytes = source.text.as_bytes();
-        let mut starts = vec![0];
-        for (i, byte) in bytes.iter().enumerate() {
-            if *byte == b'\n' || (*byte == b'\r' && bytes.get(i + 1) != Some(&b'\n')) {
-                starts.push(i + 1);
-            }
+        Self {
+            file: Arc::clone(&source.file),
+            text: &source.text,
+            starts: OnceCell::new(),
+            shown: RefCell::default(),
         }
-        Self { file: Arc::clone(&source.file), text: &source.text, starts, shown: RefCell::default() }
+    }
+
+    /// Lines end as YAML has it: at `\n`, `\r\n` and a lone `\r`.
+    fn starts(&self) -> &[usize] {
+        self.starts.get_or_init(|| {
+            let bytes = self.text.as_bytes();
+            let mut starts = vec![0];
+            for (i, byte) in bytes.iter().enumerate() {
+                if *byte == b'\n' || (*byte == b'\r' && bytes.get(i + 1) != Some(&b'\n')) {
+                    starts.push(i + 1);
+                }
+            }
+            starts
+        })
     }
 
     /// The mark of a byte offset.
     pub fn mark(&self, at: usize) -> Mark {
-        let line = self.starts.partition_point(|&start| start <= at);
-        let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        let line = self.starts().partition_point(|&start| start <= at);
+        let start = self.starts().get(line.saturating_sub(1)).copied().unwrap_or(0);
         Mark { line, column: self.text[start..at].chars().count() }
     }
 
@@ -120,8 +132,8 @@ impl<'a> Lines<'a> {
         let mut shown = self.shown.borrow_mut();
         Arc::clone(shown.entry(line).or_insert_with(|| {
             let index = line.saturating_sub(1);
-            let start = self.starts.get(index).copied().unwrap_or(self.text.len());
-            let end = self.starts.get(index + 1).copied().unwrap_or(self.text.len());
+            let start = self.starts().get(index).copied().unwrap_or(self.text.len());
+            let end = self.starts().get(index + 1).copied().unwrap_or(self.text.len());
             clipped(self.text[start..end].trim_end_matches(['\r', '\n']))
         }))
     }
@@ -170,6 +182,16 @@ impl Report {
         if *count <= MAX_FINDINGS {
             self.findings.push(finding);
         }
+    }
+
+    /// Whether a further error would only be counted.
+    pub fn is_full(&self) -> bool {
+        self.errors >= MAX_FINDINGS
+    }
+
+    /// Counts an error that would not be shown.
+    pub fn count_error(&mut self) {
+        self.errors += 1;
     }
 
     pub fn has_errors(&self) -> bool {

@@ -100,6 +100,10 @@ impl<'a> Reader<'a> {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
+        if self.report.is_full() {
+            self.report.count_error();
+            return;
+        }
         let place = self.place(span);
         self.report.push(Finding::error(code, message).with_place(place).with_hint(hint));
     }

@@ -2,4 +2,5 @@
 
 mod family;
 mod happy;
+mod schema;
 mod syntax;
