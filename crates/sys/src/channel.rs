@@ -15,16 +15,19 @@ use rustix::process::Pid;
 
 use crate::error::{Name, Result, SysError, fd};
 
-/// `socketpair(2)`, close-on-exec. The first end also learns process ids.
+/// `socketpair(2)`, close-on-exec. With `process_ids`, the first end learns them (`SO_PASSCRED`); its sender must then
+/// have one in the receiver's pid namespace.
 ///
 /// # Errors
 /// `EMFILE`.
-pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
+pub fn pair(process_ids: bool) -> Result<(OwnedFd, OwnedFd)> {
     let (first, second) =
         rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
             .named("socketpair", || "AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC, 0".to_owned())?;
-    rustix::net::sockopt::set_socket_passcred(&first, true)
-        .named("setsockopt", || format!("{}, SOL_SOCKET, SO_PASSCRED, 1", fd(&first)))?;
+    if process_ids {
+        rustix::net::sockopt::set_socket_passcred(&first, true)
+            .named("setsockopt", || format!("{}, SOL_SOCKET, SO_PASSCRED, 1", fd(&first)))?;
+    }
     Ok((first, second))
 }
 
@@ -100,7 +103,7 @@ pub struct Message {
 /// `recvmsg(2)` of one message of up to [`LONGEST`] bytes; with `wait: false`, `None` when there is none.
 ///
 /// # Errors
-/// `ECONNRESET`; a longer message is `EMSGSIZE`.
+/// `ENOMEM`; a longer message is `EMSGSIZE`.
 pub fn receive(socket: &OwnedFd, wait: bool) -> Result<Option<Message>> {
     let mut bytes = [0; LONGEST];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1), ScmCredentials(1))];
@@ -109,7 +112,8 @@ pub fn receive(socket: &OwnedFd, wait: bool) -> Result<Option<Message>> {
     let arguments = || format!("{}, {LONGEST} bytes, {flags:?}", fd(socket));
     let received = loop {
         match rustix::net::recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags) {
-            Err(Errno::INTR) => {}
+            // A reset (the other end left something unread) is told once, before what it sent.
+            Err(Errno::INTR | Errno::CONNRESET) => {}
             Err(Errno::AGAIN) if !wait => return Ok(None),
             result => break result.named("recvmsg", arguments)?,
         }
@@ -135,7 +139,7 @@ mod tests {
 
     #[test]
     fn messages_keep_their_bounds_and_carry_descriptors() {
-        let (first, second) = pair().unwrap();
+        let (first, second) = pair(true).unwrap();
         send(&second, b"one").unwrap();
         let file: OwnedFd = std::fs::File::open("/dev/null").unwrap().into();
         send_descriptor(&second, b"two", &file).unwrap();

@@ -88,6 +88,16 @@ pub fn open_root() -> Result<OwnedFd> {
     rustix::fs::open("/", flags, Mode::empty()).named("open", || format!("\"/\", {flags:?}"))
 }
 
+/// `openat(2)` of `..`, with `O_PATH`: the directory above, in the mount below where this is the root of one.
+///
+/// # Errors
+/// `ENOTDIR`, `EACCES`.
+pub fn open_parent(directory: impl AsFd) -> Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(directory.as_fd(), "..", flags, Mode::empty())
+        .named("openat", || format!("{}, \"..\", {flags:?}", fd(&directory)))
+}
+
 /// `openat(2)` to write an existing file of the kernel's (procfs, sysfs), then `write(2)` at once.
 ///
 /// # Errors

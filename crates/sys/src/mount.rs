@@ -228,12 +228,12 @@ pub fn mount_overlay(target: &str, options: &std::ffi::CStr, attributes: Attribu
         .named("mount", || format!("\"overlay\", {target:?}, \"overlay\", {flags:?}, {options:?}"))
 }
 
-/// `pivot_root(".", ".")`: the mount at the working directory becomes the root, the old root is stacked on it.
+/// `pivot_root(".", put_old)`: the mount at the working directory becomes the root, the old root a mount on `put_old`.
 ///
 /// # Errors
 /// `EINVAL` when the old root is the initial ramfs, or a mount involved is shared.
-pub fn pivot_root_here() -> Result<()> {
-    rustix::process::pivot_root(".", ".").named("pivot_root", || "\".\", \".\"".to_owned())
+pub fn pivot_root_here(put_old: &Path) -> Result<()> {
+    rustix::process::pivot_root(".", put_old).named("pivot_root", || format!("\".\", {put_old:?}"))
 }
 
 /// `umount2(2)` with `MNT_DETACH`: what is topmost at the path leaves the namespace, with all below it.

@@ -128,6 +128,22 @@ pub fn signalfd(set: &Set) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
+/// `sigtimedwait(2)` without waiting: a pending, blocked signal is no longer pending.
+///
+/// # Errors
+/// None are known; nothing pending is no error.
+pub fn discard(signal: Signal) -> Result<()> {
+    let set = Set::of(&[signal]);
+    let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: set and time are valid for the call, and no information is asked for.
+    let result = unsafe { libc::sigtimedwait(&raw const set.0, std::ptr::null_mut(), &raw const at_once) };
+    match last_errno() {
+        _ if result >= 0 => Ok(()),
+        Errno::AGAIN | Errno::INTR => Ok(()),
+        errno => Err(SysError::new("sigtimedwait", format!("{signal:?}, 0"), errno)),
+    }
+}
+
 /// A signal that came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Received {

@@ -1,0 +1,115 @@
+//! The child's side of a launch: the order of the set-up, and init.
+
+use redpak_sys::channel::{self, About};
+use redpak_sys::descriptor::{self, Closing};
+use redpak_sys::process::{self, Clone, SingleThread};
+use redpak_sys::signal::{self, Change, Set};
+use redpak_sys::{AsRawFd, OwnedFd, Pid, file, mount, network};
+
+use crate::command::{Command, become_command, give_up_all_rights};
+use crate::error::{Explain, LaunchError, Stage};
+use crate::prepare::Payload;
+use crate::report::Report;
+use crate::tree;
+
+/// What the child is started with.
+pub(crate) struct Child<'a> {
+    pub command: Command<'a>,
+    /// The child's end of the channel.
+    pub channel: OwnedFd,
+    /// Where a devpts comes from, when the child cannot make its own.
+    pub pts: Option<OwnedFd>,
+}
+
+/// Runs in the new namespaces. The result is an exit code that nobody looks at, but for a function's.
+pub(crate) fn run(child: Child<'_>, payload: Payload<'_>, single: &SingleThread) -> u8 {
+    let Child { command, channel, pts } = child;
+    match set_up(&command, &channel, pts) {
+        Ok(Progress::SupervisorGone) => process::PANICKED,
+        Ok(Progress::Ready) if command.prepared.plan.namespaces.pid => {
+            start(command, payload, channel, single)
+        }
+        Ok(Progress::Ready) => become_command(command, payload, channel),
+        Err(error) => {
+            Report::Failed(error).send(&channel);
+            process::PANICKED
+        }
+    }
+}
+
+enum Progress {
+    Ready,
+    SupervisorGone,
+}
+
+fn set_up(command: &Command<'_>, channel: &OwnedFd, pts: Option<OwnedFd>) -> Result<Progress, LaunchError> {
+    let plan = command.prepared.plan;
+    // Nothing of the set-up is to be interrupted half way: SIGXFSZ would kill where EFBIG explains.
+    signal::change_mask(Change::Set, &Set::all()).stage(Stage::Namespaces)?;
+    process::die_with_parent().stage(Stage::Namespaces)?;
+    rustix::process::umask(rustix::fs::Mode::empty());
+    let root = file::open_root().stage(Stage::Namespaces)?;
+    mount::make_private_recursively(&root).stage(Stage::Namespaces)?;
+    // The supervisor writes the id maps, then says go. It cannot have died unnoticed: either the kernel kills this
+    // process, or the channel is at its end.
+    match channel::receive(channel, true).stage(Stage::IdMaps)? {
+        Some(message) if !message.bytes.is_empty() => {}
+        _ => return Ok(Progress::SupervisorGone),
+    }
+    process::not_dumpable().stage(Stage::Namespaces)?;
+    if let Some(name) = &plan.hostname {
+        process::sethostname(name).stage(Stage::Hostname)?;
+    }
+    if plan.namespaces.net {
+        network::loopback_up().stage(Stage::Network)?;
+    }
+    tree::build(plan, root, pts)?;
+    Ok(Progress::Ready)
+}
+
+/// Starts the command as PID 2, and becomes init.
+fn start(command: Command<'_>, payload: Payload<'_>, channel: OwnedFd, single: &SingleThread) -> u8 {
+    let mut inherited = Some((command, payload));
+    let started = process::fork(single, Clone::default(), |_| match inherited.take() {
+        Some((command, payload)) => match channel.try_clone() {
+            Ok(channel) => become_command(command, payload, channel),
+            Err(_) => process::PANICKED,
+        },
+        None => process::PANICKED,
+    });
+    let told = started.and_then(|child| {
+        Report::send_started(&channel, About { pidfd: &child.pidfd, pid: child.pid })?;
+        Ok(child.pid)
+    });
+    match told.stage(Stage::Command).and_then(|pid| init(pid, &channel)) {
+        Ok(code) => code,
+        Err(error) => {
+            Report::Failed(error).send(&channel);
+            process::PANICKED
+        }
+    }
+}
+
+/// Init: gives up what it has, reaps, tells when the command stops, and ends with the command; the kernel then kills
+/// whatever is left in the pid namespace.
+fn init(command: Pid, channel: &OwnedFd) -> Result<u8, LaunchError> {
+    redpak_sys::error::describe_through(None);
+    // Descriptors of the caller's that init kept open would hide the end of pipes from their other ends.
+    descriptor::close_all_but(&[channel.as_raw_fd()], 0, Closing::Now).stage(Stage::Descriptors)?;
+    give_up_all_rights().stage(Stage::Rights)?;
+    loop {
+        let (pid, status) = process::wait_any().stage(Stage::Supervise)?;
+        if pid != command {
+            continue;
+        }
+        if let Some(signal) = status.stopping_signal() {
+            Report::Stopped(signal).send(channel);
+        } else if let Some(code) = status.exit_status() {
+            Report::Exited(code as u8).send(channel);
+            return Ok(0);
+        } else if let Some(signal) = status.terminating_signal() {
+            Report::Signaled(signal).send(channel);
+            return Ok(0);
+        }
+    }
+}

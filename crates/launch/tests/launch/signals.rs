@@ -1,0 +1,2 @@
+//! To come.
+pub const TESTS: &[crate::harness::Test] = &[];
