@@ -1,6 +1,8 @@
 //! The model from outside: texts in, configurations and findings out.
 
+mod doll;
 mod family;
 mod happy;
+mod inheritance;
 mod schema;
 mod syntax;
