@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use redpak_diagnostics::render::{self, Color};
 use redpak_diagnostics::{Finding, Severity, exit};
-use redpak_launch::{Options, Payload};
+use redpak_launch::{LaunchError, Options, Payload};
 use redpak_nodes::{Family, LoadOptions, Refused};
 use redpak_plan::{LaunchPlan, Request};
 
@@ -64,9 +64,11 @@ fn run(arguments: &Arguments) -> Result<u8, Refused> {
         family.replace_admin(file)?;
     }
     let (effective, mut findings) = family.effective(arguments.admin.is_some(), &names)?;
+    let (listening, mut environ) = listen(&env);
+    environ.extend(arguments.environ.iter().cloned());
     let request = Request {
         command: command(&arguments.command, &env),
-        environ: arguments.environ.clone(),
+        environ,
         cwd: arguments.workdir.clone(),
         strict: on(arguments.strict),
     };
@@ -83,7 +85,7 @@ fn run(arguments: &Arguments) -> Result<u8, Refused> {
         eprint!("{}", redpak_plan::bwrap::render(&plan).script);
     }
     redpak_nodes::directories::make(&family, &plan)?;
-    execute(&plan, arguments.preserve_fds)
+    execute(&plan, listening + arguments.preserve_fds)
 }
 
 /// The words given, else the caller's shell.
@@ -96,11 +98,42 @@ fn command(given: &[String], env: &BTreeMap<String, String>) -> Vec<String> {
     }
 }
 
+/// Descriptors that systemd hands over (sd_listen_fds(3)), as the variables that tell the command of them.
+fn listen(env: &BTreeMap<String, String>) -> (u32, Vec<(String, String)>) {
+    let ours = env.get("LISTEN_PID").and_then(|pid| pid.parse::<u32>().ok()) == Some(std::process::id());
+    let count =
+        env.get("LISTEN_FDS").and_then(|count| count.parse::<u32>().ok()).filter(|_| ours).unwrap_or(0);
+    if count == 0 {
+        return (0, vec![]);
+    }
+    // The process id inside is only known there: the launch writes it.
+    let mut variables =
+        vec![("LISTEN_FDS".to_owned(), count.to_string()), ("LISTEN_PID".to_owned(), "0".to_owned())];
+    variables.extend(env.get("LISTEN_FDNAMES").map(|names| ("LISTEN_FDNAMES".to_owned(), names.clone())));
+    (count, variables)
+}
+
 fn execute(plan: &LaunchPlan, preserve_fds: u32) -> Result<u8, Refused> {
     let _generations = redpak_nodes::directories::hold_generations(plan)?;
-    match redpak_launch::launch(plan, Payload::Command, &Options::command(preserve_fds)) {
-        Ok(outcome) => Ok(outcome.exit_code()),
-        Err(error) => Err(Refused(vec![error.finding()])),
+    let numbers: Vec<i32> = (3..).take(preserve_fds as usize).collect();
+    let options = Options { preserve_fds: &numbers, ..Options::default() };
+    match redpak_launch::launch(plan, Payload::Command, &options) {
+        Ok(outcome) => {
+            if let Some(message) = outcome.message() {
+                eprintln!("redwrap: {}", render::printable(&message));
+            }
+            Ok(outcome.exit_code())
+        }
+        Err(error) => Err(failed(&error).into()),
+    }
+}
+
+/// A failed launch as a finding: what could not be done, why, and what to do.
+fn failed(error: &LaunchError) -> Finding {
+    let finding = Finding::error("RP0600", format!("{error}: {}", error.cause));
+    match &error.hint {
+        Some(hint) => finding.with_hint(hint.clone()),
+        None => finding,
     }
 }
 
