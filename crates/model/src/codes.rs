@@ -61,6 +61,8 @@ codes! {
     OVERRIDDEN = "RP0313", "an entry is overridden that asks for a warning then";
     ALIAS_DIFFERS = "RP0314", "the two files of a node name it differently";
     BAD_FAMILY = "RP0315", "the nodes handed over are not a family";
+    LAYER_WITH_MOUNTS = "RP0316", "the directory of an overlay has inherited mounts below it";
+    TOO_MANY_MOUNTS = "RP0317", "a tree has too many mounts";
 
     STATUS_NEWER = "RP0401", "the status file was written by a newer redpak";
     STATUS_WITHOUT_PARENT = "RP0402", "the status file does not record the node's parent";

@@ -8,84 +8,12 @@ use std::path::{Path, PathBuf};
 use redpak_diagnostics::Finding;
 
 use super::environ::overridden;
+use super::mounts::{MAX_MOUNTS, Placed, Tree};
 use super::{Family, over, sources};
 use crate::codes;
-use crate::effective::{Export, ExportKind, Lies, Origin, Source};
-use crate::paths;
+use crate::effective::{Export, ExportKind, Lies, Source};
 use crate::resolve::{Entry, Mounted, What};
 use crate::source::Report;
-
-/// What the ancestors put into the tree, in the order in which it is attached: by level, then by mount path.
-#[derive(Default)]
-pub(super) struct Tree {
-    exports: Vec<Placed>,
-    /// Indexes of exports by mount path, in order.
-    mounts: BTreeMap<PathBuf, Vec<usize>>,
-    /// Indexes of exports by source on the host, in order.
-    sources: BTreeMap<PathBuf, Vec<usize>>,
-    /// What ancestors export for themselves only: source and place, for hints.
-    hidden: Vec<(PathBuf, Origin)>,
-}
-
-/// An export whose source is decided.
-pub(super) struct Placed {
-    pub entry: Entry<Mounted>,
-    pub level: usize,
-    pub lies: Option<Lies>,
-}
-
-impl Placed {
-    pub fn mount(&self) -> &Path {
-        &self.entry.value.mount
-    }
-
-    pub fn what(&self) -> &What {
-        &self.entry.value.what
-    }
-}
-
-impl Tree {
-    pub fn get(&self, index: usize) -> &Placed {
-        &self.exports[index]
-    }
-
-    /// Exports whose source is `source`, in the order in which they are attached.
-    pub fn of_source(&self, source: &Path) -> &[usize] {
-        self.sources.get(source).map_or(&[], Vec::as_slice)
-    }
-
-    /// Exports mounted at `path`, in the order in which they are attached.
-    pub fn at(&self, path: &Path) -> &[usize] {
-        self.mounts.get(path).map_or(&[], Vec::as_slice)
-    }
-
-    /// The first export that is mounted strictly below `path`.
-    pub fn below(&self, path: &Path) -> Option<&Placed> {
-        let from = (std::ops::Bound::Excluded(path), std::ops::Bound::Unbounded);
-        let (mount, indexes) = self.mounts.range::<Path, _>(from).next()?;
-        if !mount.starts_with(path) {
-            return None;
-        }
-        indexes.first().map(|index| self.get(*index))
-    }
-
-    /// What an ancestor exports for itself only, and `source` lies in.
-    pub fn hidden(&self, source: &Path) -> Option<&Origin> {
-        self.hidden
-            .iter()
-            .find(|(hidden, _)| paths::beneath(source, hidden).is_some())
-            .map(|(_, origin)| origin)
-    }
-
-    fn add(&mut self, placed: Placed) {
-        let index = self.exports.len();
-        self.mounts.entry(placed.mount().to_owned()).or_default().push(index);
-        if let Some((source, _)) = placed.what().source() {
-            self.sources.entry(source.to_owned()).or_default().push(index);
-        }
-        self.exports.push(placed);
-    }
-}
 
 pub(super) fn merge(family: &Family, report: &mut Report) -> Vec<Export> {
     let mut tree = Tree::default();
@@ -98,17 +26,31 @@ pub(super) fn merge(family: &Family, report: &mut Report) -> Vec<Export> {
         for entry in own {
             let lies = sources::lies(family, &tree, level, &entry, report);
             over::judge(family, &tree, level, &entry, lies.as_ref(), report);
-            placed.push(Placed { entry, level, lies });
+            placed.push(tree.placed(entry, level, lies));
+            if tree.len() + placed.iter().map(Placed::mounts).sum::<usize>() > MAX_MOUNTS {
+                report.push(too_many(placed.last()));
+                return Vec::new();
+            }
         }
         for placed in placed {
             tree.add(placed);
         }
-        let hidden = private
-            .into_iter()
-            .filter_map(|entry| Some((entry.value.what.source()?.0.to_owned(), entry.origin)));
-        tree.hidden.extend(hidden);
+        for entry in private {
+            tree.hide(&entry);
+        }
     }
-    tree.exports.into_iter().map(export).collect()
+    tree.into_exports().into_iter().map(export).collect()
+}
+
+fn too_many(last: Option<&Placed>) -> Finding {
+    let message =
+        format!("the tree has more than {MAX_MOUNTS} mounts, counting those that binds bring along");
+    let finding = Finding::error(codes::TOO_MANY_MOUNTS, message)
+        .with_hint("export directories, not what lies in them");
+    match last {
+        Some(placed) => finding.with_place(placed.entry.origin.place.clone()),
+        None => finding,
+    }
 }
 
 /// A node's exports by mount path; an admin one replaces the normal one at the same path.
@@ -132,15 +74,16 @@ fn crossings(own: &[Entry<Mounted>], tree: &Tree, report: &mut Report) {
         .collect();
     for entry in own {
         let crossed = entry.value.mount.ancestors().skip(1).find_map(|path| {
-            let inherited = tree.at(path).last().map(|index| &tree.get(*index).entry);
-            of_node.get(path).copied().or(inherited.filter(|entry| closed(&entry.value.what)))
+            let inherited = tree.at(path).last().map(|seen| &tree.get(seen.export).entry);
+            let closed = of_node.get(path).copied().or(inherited.filter(|entry| closed(&entry.value.what)));
+            closed.map(|entry| (path, entry))
         });
-        if let Some(crossed) = crossed {
+        if let Some((path, crossed)) = crossed {
             let kind = if crossed.value.what.is_file() { "file" } else { "symbolic link" };
             let message = format!(
                 "the mount path {} leads through {}, which is a {kind}",
                 entry.value.mount.display(),
-                crossed.value.mount.display()
+                path.display()
             );
             report.push(
                 Finding::error(codes::MOUNT_CROSSES_LINK, message)
@@ -153,7 +96,7 @@ fn crossings(own: &[Entry<Mounted>], tree: &Tree, report: &mut Report) {
 }
 
 fn export(placed: Placed) -> Export {
-    let Placed { entry: Entry { value, origin, info, .. }, level, lies } = placed;
+    let Placed { entry: Entry { value, origin, info, .. }, level, lies, .. } = placed;
     // Without a place for a source there was an error, and nobody sees the value.
     let source = |host: PathBuf| Source { host, lies: lies.unwrap_or(Lies::Host) };
     let kind = match value.what {

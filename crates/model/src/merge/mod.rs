@@ -6,6 +6,7 @@
 mod capabilities;
 mod environ;
 mod exports;
+mod mounts;
 mod over;
 mod settings;
 mod shares;

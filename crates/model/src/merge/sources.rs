@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use redpak_diagnostics::Finding;
 
 use super::Family;
-use super::exports::{Placed, Tree};
+use super::mounts::{Placed, Tree};
 use crate::codes;
-use crate::effective::{Access, Lies};
+use crate::effective::{Access, Lies, Origin};
 use crate::paths;
 use crate::resolve::{Entry, Mounted, What};
 use crate::source::Report;
@@ -28,7 +28,7 @@ pub(super) fn lies(
     if level == 0 {
         return Some(Lies::Host);
     }
-    match inherited(tree, host, access, &entry.value.mount) {
+    match inherited(tree, &entry.value, host, access) {
         Ok(lies) => Some(lies),
         Err(why) => {
             report.push(complaint(family, tree, entry, host, &why));
@@ -43,8 +43,10 @@ enum Why {
     NotExported,
     /// This export gives less access.
     Access(usize),
-    /// What this export shows is covered by that one.
-    Covered(usize, usize),
+    /// What this export shows is covered by that one, at this path.
+    Covered(usize, usize, PathBuf),
+    /// It would be a layer, and this export is mounted below it, at this path.
+    Layer(Origin, PathBuf),
 }
 
 /// An export that shows the source, and where.
@@ -54,13 +56,17 @@ struct Candidate {
 }
 
 /// The export that shows the source with enough access: the one with the longest source, of those the latest.
-fn inherited(tree: &Tree, host: &Path, access: Access, mount: &Path) -> Result<Lies, Why> {
+fn inherited(tree: &Tree, value: &Mounted, host: &Path, access: Access) -> Result<Lies, Why> {
+    let layer = matches!(value.what, What::Overlay { .. });
     let mut first = None;
-    for Candidate { export, inside } in candidates(tree, host, mount) {
+    for Candidate { export, inside } in candidates(tree, host, &value.mount) {
         let refused = if tree.get(export).what().source().is_some_and(|(_, given)| access > given) {
             Why::Access(export)
-        } else if let Some(cover) = cover(tree, export, &inside) {
-            Why::Covered(export, cover)
+        } else if let Some((cover, at)) = cover(tree, export, &inside) {
+            Why::Covered(export, cover, at.to_owned())
+        } else if let Some((at, below)) = tree.below(&inside).filter(|_| layer) {
+            // A layer shows what lies under the mounts in it: what an ancestor has put out of sight.
+            Why::Layer(below.entry.origin.clone(), at.to_owned())
         } else {
             return Ok(Lies::Inherited { export, inside });
         };
@@ -69,37 +75,35 @@ fn inherited(tree: &Tree, host: &Path, access: Access, mount: &Path) -> Result<L
     Err(first.unwrap_or(Why::NotExported))
 }
 
-/// Exports that show the source: longest source first; of those the latest level first; of those the one that
-/// shows it where the new export puts it, so that what lies below comes along.
+/// Exports that show the source: first the one that shows it at the very mount path, then those with the longest
+/// source, of those the latest. Overlays that show other layers with it are the last resort.
 fn candidates(tree: &Tree, host: &Path, mount: &Path) -> Vec<Candidate> {
     let mut found = Vec::new();
     for source in host.ancestors() {
         let Some(rest) = paths::beneath(host, source) else { continue };
-        let candidate = |export: &usize| Candidate {
+        found.extend(tree.of_source(source).iter().rev().map(|export| Candidate {
             export: *export,
             inside: paths::joined(tree.get(*export).mount(), rest),
-        };
-        let mut same: Vec<Candidate> = tree.of_source(source).iter().map(candidate).collect();
-        same.sort_by_key(|candidate| {
-            let level = tree.get(candidate.export).level;
-            std::cmp::Reverse((level, candidate.inside == mount, candidate.export))
-        });
-        found.extend(same);
+        }));
     }
+    found.sort_by_key(|Candidate { export, inside }| (inside != mount, tree.get(*export).merged));
     found
 }
 
-/// A later mount at or above `inside`, by which the tree shows something else there than `export` does.
-fn cover(tree: &Tree, export: usize, inside: &Path) -> Option<usize> {
-    let shown = tree.get(export);
-    inside.ancestors().flat_map(|path| tree.at(path)).copied().find(|later| {
-        let over = tree.get(*later);
-        // Mounts below a layer are bound again on the assembled tree.
-        let bound_again = matches!(over.what(), What::Overlay { .. })
-            && over.mount() != shown.mount()
-            && shown.mount().starts_with(over.mount());
-        *later > export && !bound_again
-    })
+/// A mount at or above `inside` by which the tree shows something else there than `export` does, and where it is.
+fn cover<'p>(tree: &Tree, export: usize, inside: &'p Path) -> Option<(usize, &'p Path)> {
+    let mount = tree.get(export).mount();
+    let covers = |path: &'p Path| {
+        let below = path != mount && path.starts_with(mount);
+        let over = tree.at(path).iter().find(|seen| {
+            // Mounts below a layer are bound again on the assembled tree.
+            let bound_again = path != mount && matches!(tree.get(seen.by).what(), What::Overlay { .. });
+            // Whatever is mounted below an export that is seen lies on top of it, however it came there.
+            below || (seen.by > export && !bound_again)
+        });
+        over.map(|seen| (seen.export, path))
+    };
+    inside.ancestors().find_map(covers)
 }
 
 fn complaint(family: &Family, tree: &Tree, entry: &Entry<Mounted>, host: &Path, why: &Why) -> Finding {
@@ -140,10 +144,20 @@ fn complaint(family: &Family, tree: &Tree, entry: &Entry<Mounted>, host: &Path, 
             .with_related(shown(placed), placed.entry.origin.place.clone())
             .with_hint("use the mode `Restricted` (or `PrivateRestricted`, `RestrictedFile`)")
         }
-        Why::Covered(export, cover) => {
+        Why::Layer(origin, at) => {
+            let message = format!("{host} cannot be a layer: {} is mounted below it", at.display());
+            Finding::error(codes::LAYER_WITH_MOUNTS, message)
+                .with_related(
+                    format!("`{}` exports it here", family.alias(origin.node)),
+                    origin.place.clone(),
+                )
+                .with_hint(
+                    "lay the directories beside it over one by one, or bind it with the mode `Restricted`",
+                )
+        }
+        Why::Covered(export, cover, at) => {
             let (placed, over) = (tree.get(*export), tree.get(*cover));
-            let message =
-                format!("the source {host} cannot be reached: {} is mounted over it", over.mount().display());
+            let message = format!("the source {host} cannot be reached: {} is mounted over it", at.display());
             Finding::error(codes::SOURCE_COVERED, message)
                 .with_related(shown(placed), placed.entry.origin.place.clone())
                 .with_related(

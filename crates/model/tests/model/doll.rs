@@ -147,6 +147,8 @@ fn sources_that_nobody_exports() {
         (&["RestrictedFile /f /etc/f"], "PublicFile /a /etc/f", "RP0304 n1:3 [n0:3]"),
         (&["Overlay /u /usr"], "Public /a /usr/x", "RP0304 n1:3 [n0:3]"),
         (&["Public /data", "Restricted /data/x"], "Public /a /data/x/y", "RP0304 n1:3 [n0:4]"),
+        // A layer shows what lies under the mounts in it.
+        (&["Restricted /a /x", "Tmpfs /a/b"], "Overlay /c /x", "RP0316 n1:3 [n0:4]"),
         // What the tree shows there is something else.
         (&["Restricted /a /x", "Tmpfs /a/b"], "Restricted /c /x/b", "RP0305 n1:3 [n0:3 n0:4]"),
         (&["Restricted /a /x", "Tmpfs /a/b"], "Restricted /c /x/b/c", "RP0305 n1:3 [n0:3 n0:4]"),
@@ -189,6 +191,37 @@ fn covered_and_narrowed_sources_of_a_grandchild() {
             "Public /a /x/y",
             Err("RP0305 n2:3 [n0:4 n1:3]"),
         ),
+        // An overlay shows more than its source: the last resort.
+        (&["Restricted /b", "Restricted /a"], &["Overlay /a /b"], "Restricted /c /b/x", Ok("/c ro #1 /b/x")),
+        (&["Restricted /a"], &["Overlay /a $NODE_PATH/b"], "Restricted /c /n0/n1/b/x", Ok("/c ro #1 /a/x")),
+        (&["Restricted /b"], &["Overlay /a /b"], "Restricted /c /b/x", Ok("/c ro #1 /a/x")),
+        // What lies below comes along with a bind, wherever it is put.
+        (
+            &["Restricted /a", "Tmpfs /a/x"],
+            &["Restricted /c /a"],
+            "Restricted /d /a/x/y",
+            Err("RP0305 n2:3 [n1:3 n0:4]"),
+        ),
+        (
+            &["Restricted /a", "Tmpfs /a/x"],
+            &["Restricted /a"],
+            "Overlay /a/x",
+            Err("RP0305 n2:3 [n1:3 n0:4]"),
+        ),
+        (
+            &["Restricted /a", "Tmpfs /a/x"],
+            &["Restricted /c /a"],
+            "Tmpfs /c/x/y",
+            Ok("/c/x/y Tmpfs { size: None }"),
+        ),
+        (&["Restricted /a", "Passwd /a/x"], &["Restricted /c /a"], "Tmpfs /c/x/y", Err("RP0307 n2:3 [n0:4]")),
+        (
+            &["Restricted /a", "Restricted /a/x /x"],
+            &["Restricted /c /a"],
+            "Tmpfs /c/x/y",
+            Err("RP0306 n2:3 [n0:4]"),
+        ),
+        (&["Restricted /a", "Tmpfs /a/x"], &["Restricted /c /a"], "Overlay /e /a", Err("RP0316 n2:3 [n0:4]")),
         // A narrower place beside the wide one takes nothing away.
         (&["Public /data"], &["Restricted /b /data"], "Public /a /data/x", Ok("/a rw #0 /data/x")),
         // The parent's own directory is its to give.
@@ -383,6 +416,19 @@ fn admin_exports_replace_those_of_their_own_node() {
         .admin(&body(&["Private /data"]))
         .node(&body(&["Restricted /d /data"]));
     assert_eq!(hidden.errors_admin(), ["RP0303 n1:3 [n0a:3]"]);
+}
+
+#[test]
+fn a_tree_has_bounds() {
+    let many: Vec<String> = (0..1500).map(|n| format!("Tmpfs /a/{n}")).collect();
+    let many: Vec<&str> = std::iter::once("Restricted /a").chain(many.iter().map(String::as_str)).collect();
+    let binds = ["Restricted /b /a", "Restricted /c /a"];
+    family(&[&many, &binds[..1]]).ok();
+    assert_eq!(family(&[&many, &binds]).errors(), ["RP0317 n1:4 []"]);
+    // Bringing along what was brought along cannot grow without end.
+    let nested: Vec<String> = (0..30).map(|n| format!("Restricted /{n} /a")).collect();
+    let nested: Vec<&str> = nested.iter().map(String::as_str).collect();
+    assert_eq!(family(&[&many, &nested, &nested]).errors(), ["RP0317 n1:4 []"]);
 }
 
 #[test]

@@ -6,3 +6,4 @@ mod happy;
 mod inheritance;
 mod schema;
 mod syntax;
+mod within;
