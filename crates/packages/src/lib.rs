@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod error;
+pub mod execute;
 pub mod family;
 pub mod fetch;
 pub mod repos;

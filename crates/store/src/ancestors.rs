@@ -17,6 +17,12 @@ pub enum Kind {
 pub trait Ancestors {
     /// `path` is relative to the root of the view (`usr/lib/x`), and no link in it is followed.
     fn at(&self, path: &Path) -> Option<Kind>;
+
+    /// Whether the removal of an ancestor's `path` means nothing and may be forgotten: ldconfig(8) tidies away library
+    /// links that lead nowhere, in every directory that it knows.
+    fn may_reappear(&self, _path: &Path) -> bool {
+        false
+    }
 }
 
 /// There is nothing below: a root node that shows nothing of the host's.

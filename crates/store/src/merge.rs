@@ -146,7 +146,8 @@ impl Merge<'_> {
             None => None,
         };
         if is_whiteout(upper, name, entry.file_type)? {
-            return if below.is_some() { Ok(()) } else { Err(removal(at)) };
+            let gone = below.is_some() || self.ancestors.may_reappear(at);
+            return if gone { Ok(()) } else { Err(removal(at)) };
         }
         self.check_kind(entry.file_type, at)?;
         if entry.file_type == FileType::Directory {

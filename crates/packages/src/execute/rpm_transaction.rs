@@ -223,7 +223,8 @@ fn has_libraries(package: &PackageHeader) -> bool {
     })
 }
 
-/// The loader's cache is redpak's to make: triggers of an ancestor's glibc do not run for a child.
+/// The loader's cache is redpak's to make: triggers of an ancestor's glibc do not run for a child. `-X`: links are
+/// packages', and tidying up would reach into ancestors' directories.
 fn ldconfig(socket: &UnixStream) -> Result<(), Reasons> {
     let Some(program) = ["/usr/sbin/ldconfig", "/sbin/ldconfig"].into_iter().find(|p| Path::new(p).exists())
     else {
@@ -231,7 +232,7 @@ fn ldconfig(socket: &UnixStream) -> Result<(), Reasons> {
     };
     say(socket, &Message::LdConfig).map_err(rpm("the caller is gone"))?;
     let failed = |why: String| (Trouble::LdConfig, vec![format!("{program} {why}")]);
-    match Command::new(program).status() {
+    match Command::new(program).arg("-X").status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(failed(format!("failed: {status}"))),
         Err(e) => Err(failed(format!("cannot be run: {e}"))),

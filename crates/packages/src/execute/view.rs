@@ -198,6 +198,11 @@ impl Ancestors for View {
     fn at(&self, path: &Path) -> Option<Kind> {
         self.look(path, true).map(|found| found.kind)
     }
+
+    fn may_reappear(&self, path: &Path) -> bool {
+        let library = path.file_name().is_some_and(|name| name.to_string_lossy().contains(".so"));
+        library && self.at(path) == Some(Kind::Symlink) && self.look(&self.directory(path), true).is_none()
+    }
 }
 
 fn open_beneath(root: &OwnedFd, path: &Path, flags: OFlags) -> std::result::Result<OwnedFd, Errno> {
@@ -262,6 +267,9 @@ mod tests {
         symlink("/usr/share/doc", path.join("below/docs")).unwrap();
         symlink("loop", path.join("below/loop")).unwrap();
         fs::write(path.join("own/share/hidden"), "").unwrap();
+        fs::create_dir(path.join("below/lib")).unwrap();
+        symlink("libx.so.1.0", path.join("below/lib/libx.so.1")).unwrap();
+        symlink("../bin", path.join("below/lib/liby.so.1")).unwrap();
         let layer = |name: &str, own| {
             let root = open(path.join(name), OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).unwrap();
             Layer { root, own }
@@ -275,6 +283,7 @@ mod tests {
     fn links_are_followed_through_the_layers() {
         let (_temporary, view) = layered();
         for (path, leads) in [
+            ("usr/lib/libx.so.1", "usr/lib/libx.so.1.0"),
             ("usr/sbin", "usr/bin"),
             ("sbin", "usr/bin"),
             ("usr/docs/x", "usr/share/doc/x"),
@@ -297,6 +306,9 @@ mod tests {
         assert_eq!(at("usr/sbin/x"), None);
         assert!(view.ancestors_directory(Path::new("usr/share/doc")).is_some());
         assert!(view.ancestors_directory(Path::new("usr/docs")).is_none());
+        assert!(view.may_reappear(Path::new("usr/lib/libx.so.1")));
+        assert!(!view.may_reappear(Path::new("usr/lib/liby.so.1")));
+        assert!(!view.may_reappear(Path::new("usr/sbin")));
         let below = view.ancestors_below(Path::new("usr/share"));
         assert_eq!(below, ["usr/share/doc", "usr/share/hidden", "usr/share/own"].map(PathBuf::from));
     }

@@ -1,0 +1,209 @@
+//! What scriptlets can do, and what happens when they fail.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use redpak_packages::execute::{Event, ExecuteErrorKind, Scriptlet};
+
+use crate::Test;
+use crate::fixture::{Fixture, is_root, remove, step};
+
+pub const TESTS: &[Test] = &[
+    ("scriptlets_find_a_system_and_are_heard", scriptlets_find_a_system_and_are_heard),
+    (
+        "a_failed_scriptlet_of_any_kind_fails_the_transaction",
+        a_failed_scriptlet_of_any_kind_fails_the_transaction,
+    ),
+    ("an_ignored_failure_is_a_warning", an_ignored_failure_is_a_warning),
+    ("a_scriptlet_that_hangs_is_ended", a_scriptlet_that_hangs_is_ended),
+    ("no_process_is_left_behind", no_process_is_left_behind),
+    ("a_scriptlet_cannot_reach_out", a_scriptlet_cannot_reach_out),
+    (
+        "ldconfig_tidying_an_ancestors_directory_is_no_failure",
+        ldconfig_tidying_an_ancestors_directory_is_no_failure,
+    ),
+    ("lua_scriptlets_work_with_redpaks_configuration", lua_scriptlets_work_with_redpaks_configuration),
+];
+
+fn scriptlets_find_a_system_and_are_heard() {
+    let mut f = Fixture::new();
+    let package = f.one_file(
+        "heard",
+        "1",
+        "/usr/share/heard",
+        "%pre\ntest $1 = 1 && test ! -e /usr/share/heard\n\
+         %post\necho to the user\nsed s/heard/HEARD/ /usr/share/heard > /etc/heard.generated\n\
+         mkdir -p /usr/share/heard.d /usr/share/doc/heard\ntouch /usr/share/heard.d/x /usr/share/doc/heard/y\n\
+         echo state > /var/lib/heard\ncat < /dev/stdin\n\
+         %preun\ntest $1 = 0 && rm /etc/heard.generated /usr/share/heard.d/x /usr/share/doc/heard/y\n\
+         rmdir /usr/share/heard.d /usr/share/doc/heard\n",
+    );
+    let report = f.install(&[&package]).unwrap_or_else(|e| panic!("{e}: {:?}", e.output));
+    assert!(f.events.contains(&Event::Output("to the user".into())), "{:?}", f.events);
+    assert!(f.events.contains(&Event::Script { nevra: "heard-1-1.noarch".into(), kind: Scriptlet::Post }));
+    assert_eq!(f.read("etc/heard.generated"), "HEARD-1\n");
+    assert_eq!(report.unowned, ["etc/heard.generated", "usr/share/doc/heard/y", "usr/share/heard.d/x"]);
+    assert_eq!(fs::read_to_string(f.path().join("var/lib/heard")).unwrap(), "state\n");
+    let report = f.run(vec![remove(&package)]).unwrap_or_else(|e| panic!("{e}: {:?}", e.output));
+    assert_eq!(report.unowned, [""; 0]);
+    assert!(!f.current("usr/share/heard.d").exists());
+}
+
+fn a_failed_scriptlet_of_any_kind_fails_the_transaction() {
+    let mut f = Fixture::new();
+    let good = f.one_file("good", "1", "/usr/share/good", "");
+    f.install(&[&good]).unwrap();
+    for kind in ["pretrans", "pre", "post", "posttrans"] {
+        let bad = f.one_file("bad", "1", "/usr/share/bad", &format!("%{kind}\necho why it failed\nexit 3\n"));
+        let other = f.one_file("other", "1", "/usr/share/other", "");
+        let error = f.refused(vec![
+            step(redpak_packages::transaction::Action::Install, &bad),
+            step(redpak_packages::transaction::Action::Install, &other),
+        ]);
+        assert_eq!(error.kind, ExecuteErrorKind::Scriptlet, "{error}");
+        assert_eq!(error.to_string(), format!("%{kind} of bad-1-1.noarch failed"));
+        assert!(error.output.iter().any(|line| line == "why it failed"), "{:?}", error.output);
+        assert!(!f.current("usr/share/other").exists());
+    }
+    for kind in ["preun", "postun"] {
+        let mut f = Fixture::new();
+        let bad = f.one_file("bad", "1", "/usr/share/bad", &format!("%{kind}\nexit 3\n"));
+        f.install(&[&bad]).unwrap();
+        let error = f.refused(vec![remove(&bad)]);
+        assert_eq!(error.kind, ExecuteErrorKind::Scriptlet, "{error}");
+        assert!(f.current("usr/share/bad").exists());
+    }
+    let watched = f.one_file("watcher", "1", "/usr/share/watcher", "%triggerin -- seen\nexit 1\n");
+    f.install(&[&watched]).unwrap();
+    let seen = f.one_file("seen", "1", "/usr/share/seen", "");
+    let error = f.refused(vec![step(redpak_packages::transaction::Action::Install, &seen)]);
+    assert_eq!(error.kind, ExecuteErrorKind::Scriptlet, "{error}");
+}
+
+fn an_ignored_failure_is_a_warning() {
+    let mut f = Fixture::new();
+    let bad = f.one_file("bad", "1", "/usr/share/bad", "%post\nexit 3\n");
+    f.options.ignore_scriptlets = [Scriptlet::Post].into();
+    let report = f.install(&[&bad]).unwrap();
+    assert!(report.messages.iter().any(|message| message.contains("%post of bad-1-1.noarch failed")));
+    assert!(f.current("usr/share/bad").exists());
+    // librpm does not install a package whose %pre failed: then nothing is installed.
+    let worse = f.one_file("worse", "1", "/usr/share/worse", "%pre\nexit 3\n");
+    f.options.ignore_scriptlets = [Scriptlet::Pre].into();
+    let error = f.refused(vec![step(redpak_packages::transaction::Action::Install, &worse)]);
+    assert_eq!(error.kind, ExecuteErrorKind::Rpm, "{error}");
+    assert!(error.to_string().contains("worse"), "{error}");
+}
+
+fn a_scriptlet_that_hangs_is_ended() {
+    let mut f = Fixture::new();
+    let hangs = f.one_file("hangs", "1", "/usr/share/hangs", "%post\ntrap '' TERM INT\nsleep 4711 & wait\n");
+    f.options.step_limit = Duration::from_secs(2);
+    let started = Instant::now();
+    let error = f.refused(vec![step(redpak_packages::transaction::Action::Install, &hangs)]);
+    assert_eq!(error.kind, ExecuteErrorKind::Scriptlet);
+    assert!(error.to_string().contains("%post of hangs-1-1.noarch took longer than 2 s"), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(20));
+    no_such_process("sleep 471[1]");
+}
+
+fn no_process_is_left_behind() {
+    let mut f = Fixture::new();
+    let daemon = f.one_file(
+        "daemon",
+        "1",
+        "/usr/share/daemon",
+        "%post\nsetsid sh -c 'sleep 4712; touch /usr/share/late' < /dev/null > /dev/null 2>&1 &\n",
+    );
+    let started = Instant::now();
+    f.install(&[&daemon]).unwrap();
+    assert!(started.elapsed() < Duration::from_secs(60));
+    no_such_process("sleep 471[2]");
+}
+
+/// Waits a little: a killed process takes its time to vanish.
+fn no_such_process(pattern: &str) {
+    for _ in 0..40 {
+        let output = std::process::Command::new("pgrep").args(["-f", pattern]).output().unwrap();
+        if output.stdout.is_empty() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{pattern} is still there");
+}
+
+/// Each line of the scriptlet is an attempt that must fail; what succeeded is told.
+fn a_scriptlet_cannot_reach_out() {
+    let mut f = Fixture::new();
+    let attempts = [
+        // The network.
+        "cat < /dev/tcp/127.0.0.1/22",
+        // Other packages, the caller, the database of another generation.
+        "ls /proc/1/root/",
+        "for p in /proc/[0-9]*; do test $p = /proc/$$ || ls $p/fd/ > /dev/null && echo reached $p && exit 0; done; exit 1",
+        "cat /proc/1/environ",
+        "test -e /.redpak",
+        "test -e /var/lib/rpm/rpmdb.sqlite",
+        // The host.
+        "test -e /home -o -e /root/.profile -o -e /boot",
+        "mount -t tmpfs none /mnt",
+        "mknod /usr/share/device b 8 0",
+        "echo x > /proc/sys/kernel/hostname",
+        "echo user:x:1:1::/: >> /etc/passwd",
+        "chroot / mount -t proc proc /tmp",
+    ];
+    let mut script = String::from("%post -p /bin/bash\n");
+    for (index, attempt) in attempts.iter().enumerate() {
+        script.push_str(&format!("( {attempt} ) > /dev/null 2>&1 && echo SUCCEEDED {index}\n"));
+    }
+    script.push_str("exit 0\n");
+    let package = f.one_file("reaching", "1", "/usr/share/reaching", &script);
+    f.install(&[&package]).unwrap_or_else(|e| panic!("{e}: {:?}", e.output));
+    let succeeded: Vec<_> = f
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Output(line) if line.starts_with("SUCCEEDED") => Some(line.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(succeeded, [""; 0], "{attempts:?}");
+}
+
+/// Old packages call ldconfig themselves, and it removes links that lead nowhere.
+fn ldconfig_tidying_an_ancestors_directory_is_no_failure() {
+    let mut f = Fixture::new();
+    let package = f.one_file("calls", "1", "/usr/share/calls", "%post -p /sbin/ldconfig\n");
+    f.install(&[&package]).unwrap_or_else(|e| panic!("{e}: {:?} {:?}", e.source, e.output));
+    assert!(f.current("etc/ld.so.cache").exists());
+}
+
+fn lua_scriptlets_work_with_redpaks_configuration() {
+    let mut f = Fixture::new();
+    // A node's own rpm configuration has no say, nor has its init.lua.
+    let hostile = f.package(
+        "hostile",
+        "1",
+        "%install\nmkdir -p %{buildroot}/etc/rpm %{buildroot}/usr/lib/rpm/lua %{buildroot}/usr/lib/rpm-plugins\n\
+         echo '%%_netsharedpath /usr/share' > %{buildroot}/etc/rpm/macros\n\
+         echo 'error(\"init.lua was run\")' > %{buildroot}/usr/lib/rpm/init.lua\n\
+         %files\n/etc/rpm/macros\n/usr/lib/rpm/init.lua\n",
+    );
+    let lua = f.one_file(
+        "lua",
+        "1",
+        "/usr/share/lua-file",
+        "%post -p <lua>\nlocal file = io.open(\"/etc/lua.made\", \"w\")\nfile:write(\"made\")\nfile:close()\n",
+    );
+    f.install(&[&hostile]).unwrap_or_else(|e| panic!("{e}: {:?}", e.output));
+    f.install(&[&lua]).unwrap_or_else(|e| panic!("{e}: {:?}", e.output));
+    assert_eq!(f.read("etc/lua.made"), "made");
+    assert!(f.current("usr/share/lua-file").exists());
+    let crash = f.one_file("crash", "1", "/usr/share/crash", "%post -p <lua>\nos.exit(0)\n");
+    let error = f.refused(vec![step(redpak_packages::transaction::Action::Install, &crash)]);
+    assert!(
+        is_root() || error.kind == ExecuteErrorKind::Rpm || error.kind == ExecuteErrorKind::Scriptlet,
+        "{error}"
+    );
+}
