@@ -57,6 +57,8 @@ pub fn launch(
     let blocked = Set::of(&[&FORWARDED[..], &[Signal::CHILD, Signal::TTOU, Signal::XFSZ]].concat());
     let mask = signal::change_mask(Change::Block, &blocked).stage(Stage::Supervise)?;
     let outcome = supervise(Supervised { prepared, job, mask, signals, payload }, &single);
+    // What came in at the end was meant for the command, and would be the caller's death once it is not blocked.
+    signal::discard(&watched).stage(Stage::Supervise)?;
     signal::change_mask(Change::Set, &mask).stage(Stage::Supervise)?;
     outcome
 }
@@ -116,13 +118,13 @@ fn supervise(launch: Supervised<'_, '_>, single: &SingleThread) -> Result<Outcom
         signals,
         child: child.pid,
         running: None,
+        helper: None,
         early: Vec::new(),
         unrun: None,
     };
-    let mut helper = None;
     let outcome = supervisor.release().and_then(|()| {
         if let Some(pts) = pts_ours {
-            helper = Some(pts::provide(pts_count, &pts, single)?);
+            supervisor.helper = Some(pts::provide(pts_count, &pts, single)?);
         }
         supervisor.wait(&child.pidfd)
     });
@@ -130,7 +132,7 @@ fn supervise(launch: Supervised<'_, '_>, single: &SingleThread) -> Result<Outcom
         // Nothing may be left of a launch that failed.
         let _ = signal::send(&child.pidfd, Signal::KILL);
     }
-    for process in [Some(child.pid), helper].into_iter().flatten() {
+    for process in [Some(child.pid), supervisor.helper].into_iter().flatten() {
         let _ = process::wait_child(process, WaitIdOptions::EXITED);
     }
     if let Some(running) = &supervisor.running {
@@ -180,6 +182,8 @@ struct Supervisor<'a> {
     channel: Option<OwnedFd>,
     signals: OwnedFd,
     child: Pid,
+    /// The process that makes a devpts, until it is reaped.
+    helper: Option<Pid>,
     /// The command, once it exists.
     running: Option<Running>,
     /// Signals to pass on to the command when it exists.
@@ -309,8 +313,10 @@ impl Supervisor<'_> {
             }
             let Some(named) = Signal::from_named_raw(received.number) else { continue };
             if self.running.is_some() {
-                if received.by_process || self.job.is_out_of_reach() {
+                if received.by_process {
                     self.pass_on(named)?;
+                } else if self.job.is_out_of_reach() {
+                    self.pass_on_terminals(named)?;
                 }
             } else if [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT].contains(&named) {
                 // There is no command yet that could take it.
@@ -325,6 +331,12 @@ impl Supervisor<'_> {
 
     /// Without init, the command is the child.
     fn child_changed(&mut self) -> Result<Option<Outcome>, LaunchError> {
+        if let Some(helper) = self.helper {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+            if process::wait_child(helper, options).stage(Stage::Supervise)?.is_some() {
+                self.helper = None;
+            }
+        }
         if self.plan.namespaces.pid {
             return Ok(None);
         }
@@ -357,6 +369,14 @@ impl Supervisor<'_> {
         deliver(signal::send(&running.pidfd, signal))
     }
 
+    /// A signal of the terminal, for a command in a session of its own: to its whole group, as the terminal would.
+    fn pass_on_terminals(&self, signal: Signal) -> Result<(), LaunchError> {
+        match &self.running {
+            Some(running) => deliver(signal::kill_group(running.pid, signal)),
+            None => Ok(()),
+        }
+    }
+
     /// The command was stopped: so is the supervisor, and what continues it continues the command.
     fn stop(&mut self, by: i32) -> Result<(), LaunchError> {
         let Some(running) = &self.running else { return Ok(()) };
@@ -367,7 +387,7 @@ impl Supervisor<'_> {
             Job::Session | Job::Group(_) => signal::kill_group(running.pid, Signal::CONT),
         })?;
         // What continued the supervisor is pending still, and has just been passed on.
-        signal::discard(Signal::CONT).stage(Stage::Supervise)
+        signal::discard(&Set::of(&[Signal::CONT])).stage(Stage::Supervise)
     }
 }
 

@@ -128,14 +128,14 @@ pub fn make_file(directory: impl AsFd, name: &Path, mode: u32) -> Result<()> {
         .named("mknodat", || format!("{}, {name:?}, S_IFREG|{mode:#o}, 0", fd(&directory)))
 }
 
-/// `openat(2)` with `O_TMPFILE`, then `write(2)` until all of `content` is in the file.
+/// `openat(2)` with `O_CREAT|O_EXCL`, then `write(2)` until all of `content` is in the file.
 ///
 /// # Errors
-/// `ENOSPC`, `EFBIG` beyond `RLIMIT_FSIZE`.
-pub fn nameless_file(directory: impl AsFd, content: &[u8], mode: u32) -> Result<OwnedFd> {
-    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(directory.as_fd(), ".", flags, Mode::from_raw_mode(mode))
-        .named("openat", || format!("{}, \".\", {flags:?}, {mode:#o}", fd(&directory)))?;
+/// `EEXIST`, `ENOSPC`, `EFBIG` beyond `RLIMIT_FSIZE`.
+pub fn make_file_with(directory: impl AsFd, name: &Path, content: &[u8], mode: u32) -> Result<OwnedFd> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(directory.as_fd(), name, flags, Mode::from_raw_mode(mode))
+        .named("openat", || format!("{}, {name:?}, {flags:?}, {mode:#o}", fd(&directory)))?;
     let mut rest = content;
     while !rest.is_empty() {
         let written = rustix::io::retry_on_intr(|| rustix::io::write(&file, rest))
@@ -143,6 +143,15 @@ pub fn nameless_file(directory: impl AsFd, content: &[u8], mode: u32) -> Result<
         rest = &rest[written..];
     }
     Ok(file)
+}
+
+/// `unlinkat(2)`.
+///
+/// # Errors
+/// `ENOENT`, `EROFS`.
+pub fn remove_file(directory: impl AsFd, name: &Path) -> Result<()> {
+    rustix::fs::unlinkat(directory.as_fd(), name, AtFlags::empty())
+        .named("unlinkat", || format!("{}, {name:?}, 0", fd(&directory)))
 }
 
 /// `symlinkat(2)`.

@@ -128,19 +128,22 @@ pub fn signalfd(set: &Set) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-/// `sigtimedwait(2)` without waiting: a pending, blocked signal is no longer pending.
+/// `sigtimedwait(2)` without waiting, until none of the set is pending any more; they must be blocked.
 ///
 /// # Errors
 /// None are known; nothing pending is no error.
-pub fn discard(signal: Signal) -> Result<()> {
-    let set = Set::of(&[signal]);
+pub fn discard(set: &Set) -> Result<()> {
     let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: set and time are valid for the call, and no information is asked for.
-    let result = unsafe { libc::sigtimedwait(&raw const set.0, std::ptr::null_mut(), &raw const at_once) };
-    match last_errno() {
-        _ if result >= 0 => Ok(()),
-        Errno::AGAIN | Errno::INTR => Ok(()),
-        errno => Err(SysError::new("sigtimedwait", format!("{signal:?}, 0"), errno)),
+    loop {
+        // SAFETY: set and time are valid for the call, and no information is asked for.
+        let taken = unsafe { libc::sigtimedwait(&raw const set.0, std::ptr::null_mut(), &raw const at_once) };
+        if taken < 0 {
+            match last_errno() {
+                Errno::AGAIN => return Ok(()),
+                Errno::INTR => {}
+                errno => return Err(SysError::new("sigtimedwait", "0", errno)),
+            }
+        }
     }
 }
 

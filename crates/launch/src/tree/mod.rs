@@ -139,16 +139,20 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    /// A read-only file: a nameless one of the root tmpfs, bound.
+    /// A read-only file: one of the root tmpfs, bound where it is to be, and its name removed. It keeps a name until
+    /// then, for what has none cannot be mounted.
     fn file(&self, entry: &Mount, content: &str, mode: u32) -> Step<u64> {
-        let file = file::nameless_file(&self.root, content.as_bytes(), mode).hint(
+        let name = Path::new(RESERVED).join("file");
+        let file = file::make_file_with(&self.root, &name, content.as_bytes(), mode).hint(
             &[Errno::NOSPC],
             "the root tmpfs is too small for the files that the configuration asks for",
         )?;
         let mount = mount::open_tree_clone(&file, false)?;
         let attributes = Attributes { read_only: true, nosuid: true, nodev: true, noexec: false };
         mount::mount_setattr(&mount, attributes, false)?;
-        self.place(&mount, entry, redpak_plan::launch_plan::FileKind::File)
+        let id = self.place(&mount, entry, redpak_plan::launch_plan::FileKind::File)?;
+        file::remove_file(&self.root, &name)?;
+        Ok(id)
     }
 
     /// The host's root leaves the namespace.

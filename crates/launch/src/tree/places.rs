@@ -6,16 +6,26 @@ use redpak_plan::launch_plan::{FileKind, Mount};
 use redpak_sys::file::{self, Resolve};
 use redpak_sys::{AsRawFd, Errno, OwnedFd, SysError, mount};
 
-use super::Tree;
+use super::{Tree, is_directory};
 use crate::error::{Cause, Explain, Failure, Step, refuse};
 
 impl Tree<'_> {
     /// Attaches a detached mount; its id.
     pub(super) fn place(&self, mount: &OwnedFd, entry: &Mount, kind: FileKind) -> Step<u64> {
         let target = self.mount_point(&entry.at, kind)?;
-        mount::move_mount(mount, &target)
-            .hint(&[Errno::NOTDIR], "a directory and a file cannot be mounted on each other")?;
-        Ok(file::status(mount)?.mount)
+        let status = file::status(mount)?;
+        if let Err(error) = mount::move_mount(mount, &target) {
+            let found = file::status(&target)?.kind;
+            if is_directory(found) != is_directory(status.kind) {
+                return refuse(format!(
+                    "what is there already is {}, and the source is {}",
+                    found.words(),
+                    status.kind.words()
+                ));
+            }
+            return Err(error.into());
+        }
+        Ok(status.mount)
     }
 
     pub(super) fn place_directory(&self, mount: &OwnedFd, entry: &Mount) -> Step<u64> {
@@ -42,7 +52,7 @@ impl Tree<'_> {
         match file::make_directory(&parent, name, mode) {
             Err(error) if error.errno == Errno::EXIST => {
                 let found = file::status_at(&parent, name)?;
-                if !super::is_directory(found.kind) {
+                if !is_directory(found.kind) {
                     return refuse(format!("{} is {} there already", at.display(), found.kind.words()));
                 }
                 file::change_mode(&parent, name, mode)?;

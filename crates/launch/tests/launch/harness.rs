@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::os::fd::RawFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Output, Stdio};
@@ -135,7 +135,6 @@ pub fn start(mut command: Command) -> Child {
 #[derive(Debug)]
 pub struct Ran {
     pub code: Option<i32>,
-    pub signal: Option<i32>,
     pub out: String,
     pub err: String,
 }
@@ -144,7 +143,6 @@ impl Ran {
     pub fn of(output: Output) -> Self {
         Self {
             code: output.status.code(),
-            signal: output.status.signal(),
             out: String::from_utf8_lossy(&output.stdout).into_owned(),
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
