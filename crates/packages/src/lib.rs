@@ -2,11 +2,20 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cache;
+pub mod descendants;
 pub mod error;
 pub mod execute;
 pub mod family;
 pub mod fetch;
+pub mod host;
+pub mod installed;
+pub mod metadata;
+pub mod options;
 pub mod repos;
+pub mod solve;
+pub mod spec;
 pub mod transaction;
+pub mod universe;
 
 pub use error::{Kind, PackagesError, Result};

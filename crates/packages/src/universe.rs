@@ -51,6 +51,9 @@ pub struct Universe {
     /// Local package files, and their repository in the pool.
     pub files: HashMap<PackageId, PathBuf>,
     command_line: Option<RepoId>,
+    /// Packages of ancestors that a nearer node has a copy of: not installed for the solver, but what is there again
+    /// once the copy goes.
+    pub shadowed: Vec<PackageId>,
     /// Packages that were excluded, by name.
     pub excluded: BTreeSet<String>,
     /// Warnings of `.repo` files, and of repositories that could not be brought up to date.
@@ -160,6 +163,7 @@ impl Universe {
             available: Vec::new(),
             files: HashMap::new(),
             command_line: None,
+            shadowed: Vec::new(),
             excluded: BTreeSet::new(),
             findings: Vec::new(),
             warnings: Vec::new(),
@@ -173,7 +177,7 @@ impl Universe {
             universe.owners.extend(found.packages.iter().map(|id| (*id, Owner::Node(index))));
             universe.nodes.push(found);
         }
-        universe.hide_shadowed();
+        universe.hide_shadowed(family)?;
         Ok(universe)
     }
 
@@ -190,7 +194,7 @@ impl Universe {
     }
 
     /// What a nearer node has a copy of is not seen: the copy is what a launched node runs.
-    fn hide_shadowed(&mut self) {
+    fn hide_shadowed(&mut self, family: &FamilyContext) -> Result<()> {
         let mut nearest: HashMap<(String, String), usize> = HashMap::new();
         for (index, node) in self.nodes.iter().enumerate() {
             for id in &node.packages {
@@ -198,16 +202,38 @@ impl Universe {
                 nearest.insert((package.name(), package.arch()), index);
             }
         }
+        let mut aside = None;
         for index in 0..self.nodes.len() {
-            let (kept, hidden): (Vec<_>, Vec<_>) = self.nodes[index].packages.iter().partition(|id| {
+            let (hidden, kept): (Vec<_>, Vec<_>) = self.nodes[index].packages.iter().partition(|id| {
                 let package = self.pool.package(**id);
-                nearest.get(&(package.name(), package.arch())) == Some(&index)
+                nearest.get(&(package.name(), package.arch())) != Some(&index)
             });
+            if hidden.is_empty() {
+                continue;
+            }
+            let names: BTreeSet<Nevra> = hidden.iter().map(|id| self.nevra(*id)).collect();
             self.nodes[index].packages = kept;
-            for id in hidden {
-                self.take_out(id);
+            hidden.into_iter().for_each(|id| self.take_out(id));
+            // Once more, beside what is installed. (libsolv cannot move a package to another repository.)
+            let repo = match aside {
+                Some(repo) => repo,
+                None => *aside.insert(self.pool.add_repo("@shadowed")),
+            };
+            let again = match index == 0 && !family.bare {
+                true => {
+                    installed::load_host(&mut self.pool, repo, family.rpmdir.as_deref())?.unwrap_or_default()
+                }
+                false => installed::load_node(&mut self.pool, repo, &family.nodes[index])?,
+            };
+            for id in again.packages {
+                if names.contains(&self.nevra(id)) {
+                    self.shadowed.push(id);
+                } else {
+                    self.pool.take_out(id);
+                }
             }
         }
+        Ok(())
     }
 
     /// Takes an installed package out of what the solver sees.

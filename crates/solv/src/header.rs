@@ -66,6 +66,7 @@ impl Headers {
     /// # Safety
     /// `pool` is live, and the same at each call.
     pub(crate) unsafe fn header(&mut self, pool: *mut sys::Pool, id: sys::Id) -> *mut c_void {
+        let _lock = crate::rpm_lock();
         let header = match self.places.get(&id) {
             // SAFETY: the caller vouches for the pool.
             Some(HeaderPlace::Database(index)) => unsafe {
@@ -134,6 +135,7 @@ unsafe fn from_file(state: &mut *mut c_void, path: &Path, pool: *mut sys::Pool) 
 impl Drop for Headers {
     fn drop(&mut self) {
         let states = self.databases.iter().map(|database| database.state).chain([self.files]);
+        let _lock = crate::rpm_lock();
         for state in states.filter(|state| !state.is_null()) {
             // SAFETY: made by `rpm_state_create`, freed once. It does not touch the pool.
             unsafe { ffi::rpm_state_free(state) };

@@ -38,6 +38,13 @@ pub use selection::{SelectBy, SelectFlags};
 pub use solver::{DecisionReason, Flag, Job, JobAction, JobFlags, Select, Solver};
 pub use transaction::{Transaction, TransactionStep};
 
+/// librpm keeps macros, configuration and open databases for the whole process, without locks of its own: libsolv sets
+/// `_dbpath` while it opens a database. One call at a time.
+fn rpm_lock() -> std::sync::MutexGuard<'static, ()> {
+    static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    LOCK.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 /// What libsolv says went wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SolvError {

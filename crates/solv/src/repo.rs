@@ -117,6 +117,7 @@ impl Pool {
     /// Reads the RPM database below `root` (see [`RpmDatabase`](crate::RpmDatabase) for what must lie there).
     pub fn load_rpmdb(&mut self, repo: RepoId, root: &Path) -> Result<Vec<PackageId>, SolvError> {
         let root = path_text(root, "repo_add_rpmdb()")?;
+        let _lock = crate::rpm_lock();
         self.set_rootdir(&root);
         let result = self.load(repo, &format!("repo_add_rpmdb({root})"), |raw| {
             // SAFETY: the repository is live; there is no reference repository.
@@ -132,6 +133,7 @@ impl Pool {
         let name = cstring(&path_text(file, &call)?);
         let raw = self.repo_to_change(repo, &call)?;
         let flags = sys::RPM_ADD_WITH_SHA256SUM;
+        let _lock = crate::rpm_lock();
         // SAFETY: the repository is live, the name ends with NUL; 0 means that it cannot be read.
         match unsafe { sys::repo_add_rpm(raw, name.as_ptr(), flags as i32) } {
             0 => Err(self.error(call)),

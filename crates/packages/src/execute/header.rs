@@ -183,7 +183,7 @@ impl Header {
             }
             _ => return false,
         };
-        entry.offset % align == 0
+        entry.offset.is_multiple_of(align)
             && entry
                 .count
                 .checked_mul(width)

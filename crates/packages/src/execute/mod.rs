@@ -35,6 +35,7 @@ mod view;
 mod wire;
 mod worker;
 
+use std::path::Path;
 use std::time::SystemTime;
 
 use redpak_store::{Commit, Node, Stage};
@@ -71,6 +72,7 @@ pub fn run(request: ExecuteRequest<'_>) -> Result<ExecuteReport> {
         prepare::directories(&mut stage, &view, &packages)?;
     }
     let job = Job {
+        caller: rustix::process::getpid().as_raw_nonzero().get(),
         plan,
         install: installations(transaction),
         erase: erasures(transaction),
@@ -95,7 +97,18 @@ pub fn run(request: ExecuteRequest<'_>) -> Result<ExecuteReport> {
 
 /// A transaction holds for the state that it was solved against, and for no other.
 fn check_base(transaction: &Transaction, stage: &Stage) -> Result<()> {
-    if transaction.node == stage.node() && transaction.base.is_none_or(|base| base == stage.base()) {
+    let real = |path: &Path| {
+        std::fs::canonicalize(path).map_err(|e| ExecuteError::system(format!("realpath({path:?})"), e))
+    };
+    if real(&transaction.node)? != real(stage.node())? {
+        let text = format!(
+            "the transaction is for {}, not for {}",
+            transaction.node.display(),
+            stage.node().display()
+        );
+        return Err(ExecuteError::new(ExecuteErrorKind::Store, text));
+    }
+    if transaction.base.is_none_or(|base| base == stage.base()) {
         return Ok(());
     }
     let text = format!("{} changed since the transaction was decided", transaction.node.display());
@@ -134,10 +147,9 @@ fn verify(
             });
         }
         drop(sender);
-        let mut done = 0;
-        for (at, result) in results {
+        for (before, (at, result)) in results.into_iter().enumerate() {
             let package = result?;
-            done += 1;
+            let done = before + 1;
             progress(&Event::Verified { nevra: package.nevra.to_string(), done, total: steps.len() });
             verified[at] = Some(package);
         }

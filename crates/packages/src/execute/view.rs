@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 
 use redpak_plan::launch_plan::{LaunchPlan, MountKind, Source};
 use redpak_store::{Ancestors, Kind};
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, open, openat2, readlinkat};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, open, openat2, readlinkat, stat};
 use rustix::io::Errno;
 
 use super::error::{ExecuteError, ExecuteErrorKind, Result};
@@ -59,7 +59,8 @@ impl View {
                     view.links.insert(name.to_owned(), target.clone());
                 }
                 MountKind::Overlay { layers, upper: Some(_), .. } => {
-                    let layers = layers.iter().map(|layer| open_layer(plan, layer, base));
+                    let own = stat(base.join(name)).ok().map(|stat| (stat.st_dev, stat.st_ino));
+                    let layers = layers.iter().map(|layer| open_layer(plan, layer, own));
                     view.tops.push(Top { name: name.to_owned(), layers: layers.collect::<Result<_>>()? });
                 }
                 _ => {}
@@ -226,16 +227,15 @@ fn open_beneath(root: &OwnedFd, path: &Path, flags: OFlags) -> std::result::Resu
     }
 }
 
-fn open_layer(plan: &LaunchPlan, source: &Source, base: &Path) -> Result<Layer> {
-    let (path, own) = match source {
-        Source::Host { path } => (path.clone(), false),
+/// `own` is the device and inode of the generation's directory: paths can be spelled in many ways.
+fn open_layer(plan: &LaunchPlan, source: &Source, own: Option<(u64, u64)>) -> Result<Layer> {
+    let path = match source {
+        Source::Host { path } => path.clone(),
         Source::Node { node, beneath } => {
             let dir = plan.nodes.get(*node).ok_or_else(|| {
                 ExecuteError::new(ExecuteErrorKind::Sandbox, format!("the plan has no node {node}"))
             })?;
-            let path = dir.path.join(beneath);
-            let own = node + 1 == plan.nodes.len() && path.starts_with(base);
-            (path, own)
+            dir.path.join(beneath)
         }
         Source::Tree { inside, .. } => {
             let text = format!("the layer {} is known only within the sandbox", inside.display());
@@ -245,7 +245,8 @@ fn open_layer(plan: &LaunchPlan, source: &Source, base: &Path) -> Result<Layer> 
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = open(&path, flags, Mode::empty())
         .map_err(|e| ExecuteError::system(format!("open({path:?}, O_PATH|O_DIRECTORY)"), e))?;
-    Ok(Layer { root, own })
+    let found = fstat(&root).map_err(|e| ExecuteError::system(format!("fstat({path:?})"), e))?;
+    Ok(Layer { root, own: own == Some((found.st_dev, found.st_ino)) })
 }
 
 #[cfg(test)]

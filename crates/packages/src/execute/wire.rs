@@ -24,6 +24,8 @@ const MAX_JOB: u32 = 256 << 20;
 /// What librpm shall do, and where.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Job {
+    /// The caller's process: without it nothing is done.
+    pub(crate) caller: i32,
     /// The sandbox.
     pub(crate) plan: LaunchPlan,
     /// One descriptor each goes with the job, in this order.

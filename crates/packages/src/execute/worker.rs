@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 
 use redpak_launch::{LaunchError, Options, Outcome, Payload, launch};
 use rustix::fs::{Mode, OFlags, open};
+use rustix::process::getppid;
 
 use super::rpm_config;
 use super::rpm_transaction;
@@ -37,6 +38,10 @@ fn run() -> Option<u8> {
         Ok(received) => received,
         Err(e) => return fail(Trouble::Sandbox, format!("the job was not understood: {e}")),
     };
+    // The death signal is for later deaths only.
+    if getppid().is_none_or(|parent| parent.as_raw_nonzero().get() != job.caller) {
+        return fail(Trouble::Sandbox, "the caller is gone".to_owned());
+    }
     if let Err(why) = rpm_config::initialise() {
         return fail(Trouble::Rpm, format!("librpm cannot be initialised: {why}"));
     }
