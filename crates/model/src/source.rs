@@ -184,14 +184,13 @@ impl Report {
         }
     }
 
-    /// Whether a further error would only be counted.
-    pub fn is_full(&self) -> bool {
-        self.errors >= MAX_FINDINGS
-    }
-
-    /// Counts an error that would not be shown.
-    pub fn count_error(&mut self) {
-        self.errors += 1;
+    /// Takes an error, which is made only when it will be shown: hostile input has many.
+    pub fn error(&mut self, make: impl FnOnce() -> Finding) {
+        if self.errors < MAX_FINDINGS {
+            self.push(make());
+        } else {
+            self.errors += 1;
+        }
     }
 
     pub fn has_errors(&self) -> bool {

@@ -100,12 +100,8 @@ impl<'a> Reader<'a> {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        if self.report.is_full() {
-            self.report.count_error();
-            return;
-        }
-        let place = self.place(span);
-        self.report.push(Finding::error(code, message).with_place(place).with_hint(hint));
+        let lines = &self.lines;
+        self.report.error(|| Finding::error(code, message).with_place(lines.place(span)).with_hint(hint));
     }
 
     /// Reads the text. `None` when it cannot be read on; what is wrong but does not stop the reading is reported,
@@ -315,11 +311,13 @@ impl Builder<'_, '_> {
                 continue;
             }
             if let Some(first) = seen.get(&text.to_lowercase()) {
-                let finding = Finding::error(codes::DUPLICATE_KEY, format!("key `{text}` stands twice"))
-                    .with_place(self.reader.place(key.span))
-                    .with_related("it stands here first", self.reader.place(*first))
-                    .with_hint("keep one of them; keys are the same in upper and lower case");
-                self.reader.report.push(finding);
+                let lines = &self.reader.lines;
+                self.reader.report.error(|| {
+                    Finding::error(codes::DUPLICATE_KEY, format!("key `{text}` stands twice"))
+                        .with_place(lines.place(key.span))
+                        .with_related("it stands here first", lines.place(*first))
+                        .with_hint("keep one of them; keys are the same in upper and lower case")
+                });
                 continue;
             }
             seen.insert(text.to_lowercase(), key.span);

@@ -135,19 +135,16 @@ impl Reader<'_> {
     fn known_key(&mut self, name: &Node, keys: &'static [Key], what: &str) -> Option<&'static Key> {
         let Data::Scalar { text, .. } = &name.data else { return None };
         let found = keys.iter().find(|key| key.name.eq_ignore_ascii_case(text));
-        if found.is_none() && self.report.is_full() {
-            self.report.count_error();
-        } else if found.is_none() {
-            let hint = match nearest(text, keys.iter().map(|key| key.name)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the keys here are {}", listed(keys.iter().map(|key| key.name))),
-            };
-            self.error(
-                codes::UNKNOWN_KEY,
-                name.span,
-                format!("unknown key `{}` in {what}", short(text)),
-                hint,
-            );
+        if found.is_none() {
+            let place = self.place(name.span);
+            self.report.error(|| {
+                let hint = match nearest(text, keys.iter().map(|key| key.name)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("the keys here are {}", listed(keys.iter().map(|key| key.name))),
+                };
+                let message = format!("unknown key `{}` in {what}", short(text));
+                Finding::error(codes::UNKNOWN_KEY, message).with_place(place).with_hint(hint)
+            });
         }
         found
     }

@@ -80,9 +80,9 @@ impl Tree {
         self.mounts.get(path).map_or(&[], Vec::as_slice)
     }
 
-    /// The nearest mount at or above `path`.
-    pub fn governing<'p>(&self, path: &'p Path) -> Option<(&'p Path, &Placed)> {
-        path.ancestors().find_map(|path| Some((path, self.get(self.at(path).last()?.export))))
+    /// The nearest mount at or above `path`, and where it is.
+    pub fn governing<'p>(&self, path: &'p Path) -> Option<(&'p Path, Seen)> {
+        path.ancestors().find_map(|path| Some((path, *self.at(path).last()?)))
     }
 
     /// The first mount strictly below `path`.

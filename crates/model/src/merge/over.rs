@@ -27,32 +27,33 @@ pub(super) fn judge(
     }
     let mount = &entry.value.mount;
     let in_place = matches!(lies, Some(Lies::Inherited { inside, .. }) if inside == mount);
-    if let Some((at, placed)) = tree.governing(mount) {
+    if let Some((at, seen)) = tree.governing(mount) {
+        let placed = tree.get(seen.export);
         if at == mount {
             overridden(&placed.entry, &entry.origin, report);
         }
         let inherited = Inherited { at, placed };
         let same = in_place || (lies.is_none() && inherited.is_path_of(&entry.value));
         if let Some((code, hint)) = inherited.refusal(entry, same) {
-            report.push(inherited.complaint(family, entry, code, hint));
+            report.error(|| inherited.complaint(family, entry, code, hint));
             return;
         }
     }
     // A bind of the very place brings along what is mounted below it; an overlay has it bound again.
     let stays = in_place || matches!(entry.value.what, What::Overlay { .. });
     if let Some((below, hidden)) = tree.below(mount).filter(|_| !stays) {
-        let (mount, below) = (mount.display(), below.display());
-        let message =
-            format!("an export at {mount} would hide {below}, which `{}` inherits", family.alias(level));
-        report.push(
+        report.error(|| {
+            let (mount, below) = (mount.display(), below.display());
+            let node = family.alias(level);
+            let message = format!("an export at {mount} would hide {below}, which `{node}` inherits");
             Finding::error(codes::MOUNT_HIDES_INHERITED, message)
                 .with_place(entry.origin.place.clone())
                 .with_related(
                     format!("`{}` exports it here", family.alias(hidden.level)),
                     hidden.entry.origin.place.clone(),
                 )
-                .with_hint("mount it elsewhere, or lay it over with the mode `Overlay`"),
-        );
+                .with_hint("mount it elsewhere, or lay it over with the mode `Overlay`")
+        });
     }
 }
 

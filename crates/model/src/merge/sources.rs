@@ -31,7 +31,7 @@ pub(super) fn lies(
     match inherited(tree, &entry.value, host, access) {
         Ok(lies) => Some(lies),
         Err(why) => {
-            report.push(complaint(family, tree, entry, host, &why));
+            report.error(|| complaint(family, tree, entry, host, &why));
             None
         }
     }
@@ -77,17 +77,26 @@ fn inherited(tree: &Tree, value: &Mounted, host: &Path, access: Access) -> Resul
 
 /// Exports that show the source: first the one that shows it at the very mount path, then those with the longest
 /// source, of those the latest. Overlays that show other layers with it are the last resort.
-fn candidates(tree: &Tree, host: &Path, mount: &Path) -> Vec<Candidate> {
-    let mut found = Vec::new();
-    for source in host.ancestors() {
-        let Some(rest) = paths::beneath(host, source) else { continue };
-        found.extend(tree.of_source(source).iter().rev().map(|export| Candidate {
-            export: *export,
-            inside: paths::joined(tree.get(*export).mount(), rest),
-        }));
-    }
-    found.sort_by_key(|Candidate { export, inside }| (inside != mount, tree.get(*export).merged));
-    found
+fn candidates<'t>(tree: &'t Tree, host: &'t Path, mount: &Path) -> impl Iterator<Item = Candidate> + 't {
+    let shows_it = |at: &Path, export: usize| {
+        let shown = tree.get(export).what().source().zip(paths::beneath(mount, at));
+        shown.is_some_and(|((source, _), rest)| paths::joined(source, rest) == host)
+    };
+    let governing =
+        tree.governing(mount).filter(|(at, seen)| seen.export == seen.by && shows_it(at, seen.export));
+    let in_place = governing.map(|(_, seen)| Candidate { export: seen.export, inside: mount.to_owned() });
+    let elsewhere = move |merged: bool| {
+        host.ancestors().flat_map(move |source| {
+            let rest = paths::beneath(host, source).unwrap_or(Path::new(""));
+            let exports =
+                tree.of_source(source).iter().rev().filter(move |export| tree.get(**export).merged == merged);
+            exports.map(|export| Candidate {
+                export: *export,
+                inside: paths::joined(tree.get(*export).mount(), rest),
+            })
+        })
+    };
+    in_place.into_iter().chain(elsewhere(false)).chain(elsewhere(true))
 }
 
 /// A mount at or above `inside` by which the tree shows something else there than `export` does, and where it is.

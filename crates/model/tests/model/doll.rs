@@ -165,7 +165,8 @@ fn sources_that_nobody_exports() {
 
 #[test]
 fn covered_and_narrowed_sources_of_a_grandchild() {
-    let cases: &[(&[&str], &[&str], &str, Result<&str, &str>)] = &[
+    type Case<'c> = (&'c [&'c str], &'c [&'c str], &'c str, Result<&'c str, &'c str>);
+    let cases: &[Case<'_>] = &[
         // An overlay of the parent is what the tree shows there.
         (
             &["Restricted /usr"],

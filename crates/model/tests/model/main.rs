@@ -5,5 +5,7 @@ mod family;
 mod happy;
 mod inheritance;
 mod schema;
+mod status;
 mod syntax;
+mod widening;
 mod within;
