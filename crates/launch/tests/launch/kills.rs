@@ -39,10 +39,6 @@ fn gone(mark: &str) {
     }
 }
 
-fn temporary_files() -> usize {
-    std::fs::read_dir("/tmp").unwrap().count()
-}
-
 /// Numbers that look random, the same in every run.
 fn delays(count: u64, up_to: u64) -> impl Iterator<Item = Duration> {
     (0..count).scan(88_172_645_463_325_252_u64, move |state, _| {
@@ -63,16 +59,20 @@ fn nothing_is_left_of_a_killed_supervisor(who: Who) {
     let mut plan = plan(who, node.path(), &["sh", "-c", "sleep 1000; sleep 1000", &mark]);
     plan.alias = mark.clone();
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let files = temporary_files();
+    let files = directory(who);
     for delay in delays(100, 12_000) {
-        let mut child = quiet(launcher(who, &plan, &How::default()));
+        let mut launcher = launcher(who, &plan, &How::default());
+        launcher.env("TMPDIR", files.path());
+        let mut child = quiet(launcher);
         std::thread::sleep(delay);
         child.kill().unwrap();
         assert_eq!(child.wait().unwrap().signal(), Some(9));
         gone(&mark);
     }
     assert_eq!(std::fs::read_to_string("/proc/self/mountinfo").unwrap(), mounts);
-    assert_eq!(temporary_files(), files);
+    for place in [files.path(), node.path()] {
+        assert_eq!(std::fs::read_dir(place).unwrap().count(), 0, "{place:?}");
+    }
 }
 
 fn nothing_is_left_of_a_killed_init(who: Who) {

@@ -149,8 +149,8 @@ fn a_pipeline_stays_one_job(who: Who) {
 
 fn a_new_session_has_no_terminal(who: Who) {
     let node = directory(who);
-    let mut plan =
-        plan(who, node.path(), &["sh", "-c", "(: </dev/tty) 2>/dev/null || echo no terminal; sleep 1000"]);
+    let perl = "$| = 1; open(T, '<', '/dev/tty') or print \"no terminal\\n\"; sleep 1000";
+    let mut plan = plan(who, node.path(), &["perl", "-e", perl]);
     plan.new_session = true;
     let mut screen = Screen::start(who, "foreground", &launcher(who, &plan, &How::default()));
     screen.see("no terminal");
