@@ -74,7 +74,7 @@ pub struct Arguments {
     pub preserve_fds: u32,
 
     /// The command and its arguments; your shell when there is none
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+    #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     pub command: Vec<String>,
 }
 

@@ -58,16 +58,16 @@ impl Writer {
         self.lines.push(words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" "));
     }
 
-    /// Descriptor number of a here-document with this text.
+    /// Descriptor number of a here-document with this text. From 3: a POSIX shell takes one digit.
     fn here(&mut self, text: &str) -> usize {
         self.data.push(text.to_owned());
-        self.data.len() + 10
+        self.data.len() + 2
     }
 
     fn finish(self) -> Rendering {
         let mut script = self.lines.join(" \\\n  ");
         for (index, _) in self.data.iter().enumerate() {
-            script.push_str(&format!(" {}<<'REDPAK_{index}'", index + 11));
+            script.push_str(&format!(" {}<<'REDPAK_{index}'", index + 3));
         }
         script.push('\n');
         for (index, text) in self.data.iter().enumerate() {
