@@ -1,6 +1,7 @@
 //! The last steps in the command's own process: its place, rights, directory and descriptors, then `execve`.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use redpak_sys::descriptor::{self, Closing};
@@ -147,6 +148,10 @@ fn execute(mut program: Program) -> Report {
     }
     let mut found = None;
     for candidate in &program.candidates {
+        if leads_to_redpak(candidate) {
+            let why = "it is a link of procfs, or a script whose interpreter is one".to_owned();
+            return Report::NotExecutable(text(candidate), why);
+        }
         let error = process::execve(candidate, &program.arguments, &program.environment);
         let why = match error.errno {
             Errno::NOENT if file::exists(candidate) => "the interpreter that it names is missing".to_owned(),
@@ -168,6 +173,23 @@ fn execute(mut program: Program) -> Report {
         Some((program, why)) => Report::NotExecutable(program, why),
         None => Report::NotFound(name),
     }
+}
+
+/// Whether the program, or the interpreter that a script names, is found through a link of procfs: `/proc/self/exe`
+/// is redpak itself until `execve` is done, and would run inside with whatever libraries the node has, and a way to the
+/// host's executable.
+fn leads_to_redpak(candidate: &CString) -> bool {
+    let is_magic = |error: &redpak_sys::SysError| error.errno == Errno::LOOP;
+    let start = match file::read_start::<256>(Path::new(OsStr::from_bytes(candidate.to_bytes()))) {
+        Ok(start) => start,
+        Err(error) => return is_magic(&error),
+    };
+    let Some(line) = start.strip_prefix(b"#!") else { return false };
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let from = line.iter().position(|byte| !blank(byte)).unwrap_or(line.len());
+    let interpreter =
+        line[from..].split(|byte| blank(byte) || matches!(byte, b'\n' | 0)).next().unwrap_or_default();
+    file::read_start::<1>(Path::new(OsStr::from_bytes(interpreter))).is_err_and(|error| is_magic(&error))
 }
 
 fn text(string: &CString) -> String {

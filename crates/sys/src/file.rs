@@ -79,6 +79,21 @@ fn open(directory: impl AsFd, path: &Path, flags: OFlags, mode: u32, resolve: Re
         .named("openat2", || format!("{}, {shown:?}, {flags:?}, {:?}", fd(&directory), resolve.flags()))
 }
 
+/// `openat2(2)` to read, from the working directory, with `RESOLVE_NO_MAGICLINKS`; then `read(2)` of up to `N` bytes.
+///
+/// # Errors
+/// `ELOOP` for a link of procfs that leads to an object, those of finding it, `EISDIR`.
+pub fn read_start<const N: usize>(path: &Path) -> Result<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let resolve = ResolveFlags::NO_MAGICLINKS;
+    let file = rustix::fs::openat2(CWD, path, flags, Mode::empty(), resolve)
+        .named("openat2", || format!("AT_FDCWD, {path:?}, {flags:?}, {resolve:?}"))?;
+    let mut start = [0; N];
+    let length = rustix::io::retry_on_intr(|| rustix::io::read(&file, &mut start))
+        .named("read", || format!("{}, {N} bytes", fd(&file)))?;
+    Ok(start[..length].to_vec())
+}
+
 /// `open("/", O_PATH|O_DIRECTORY)`.
 ///
 /// # Errors

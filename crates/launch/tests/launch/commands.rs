@@ -34,6 +34,8 @@ fn what_cannot_be_executed_is_told_apart(who: Who) {
         ("", 127, "command not found"),
         ("-x", 127, "-x: command not found"),
         ("a\nb", 127, "command not found"),
+        ("/proc/self/exe", 126, "a link of procfs"),
+        ("/proc/1/exe", 127, "command not found"),
         ("/usr", 126, "/usr: cannot be executed"),
         ("/usr/bin/../lib/os-release", 126, "cannot be executed"),
     ] {
@@ -45,6 +47,8 @@ fn what_cannot_be_executed_is_told_apart(who: Who) {
     assert_eq!(run(who, &shell(who, node.path(), script)).code, Some(0));
     let tool = node.path().join("script");
     for (text, words) in [
+        ("#!/proc/self/exe\n", "a link of procfs"),
+        ("#! /proc/self/../self/exe launch\n", "a link of procfs"),
         ("#!/no/such/interpreter\n", "the interpreter that it names is missing"),
         ("text\n", "neither a program"),
     ] {

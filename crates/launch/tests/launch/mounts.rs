@@ -26,6 +26,12 @@ pub const TESTS: &[Test] = &[
     test("a_changed_node_is_refused", BOTH, a_changed_node_is_refused),
     test("the_whole_host_can_be_bound", BOTH, the_whole_host_can_be_bound),
     test("dev_is_complete", BOTH, dev_is_complete),
+    test("a_source_that_is_swapped_never_leads_out", BOTH, a_source_that_is_swapped_never_leads_out),
+    test(
+        "a_mount_point_that_is_swapped_never_leads_out",
+        BOTH,
+        a_mount_point_that_is_swapped_never_leads_out,
+    ),
     test("the_host_keeps_its_mounts", BOTH, the_host_keeps_its_mounts),
 ];
 
@@ -310,4 +316,78 @@ fn the_host_keeps_its_mounts(who: Who) {
     let before = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     run(who, &plan(who, node.path(), &["true"])).good();
     assert_eq!(std::fs::read_to_string("/proc/self/mountinfo").unwrap(), before);
+}
+
+/// Exchanges two entries of a directory, again and again, until dropped.
+struct Swapper(std::sync::Arc<std::sync::atomic::AtomicBool>, Option<std::thread::JoinHandle<()>>);
+
+impl Swapper {
+    fn start(directory: &Path, one: &str, other: &str) -> Self {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let (one, other, seen) = (directory.join(one), directory.join(other), stop.clone());
+        let thread = std::thread::spawn(move || {
+            while !seen.load(std::sync::atomic::Ordering::Relaxed) {
+                renameat_with(CWD, &one, CWD, &other, RenameFlags::EXCHANGE).unwrap();
+            }
+        });
+        Self(stop, Some(thread))
+    }
+}
+
+impl Drop for Swapper {
+    fn drop(&mut self) {
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+        let _ = self.1.take().map(std::thread::JoinHandle::join);
+    }
+}
+
+fn a_source_that_is_swapped_never_leads_out(who: Who) {
+    let node = directory(who);
+    populate(who, node.path(), &["data/file", "link -> ../../../../../../tmp", "overlay/x"]);
+    let mut plan = plan(who, node.path(), &["cat", "/seen/file"]);
+    add(&mut plan, 0, bind("/seen", own("data"), READ_ONLY, FileKind::Directory));
+    let swapper = Swapper::start(node.path(), "data", "link");
+    // Both outcomes must have been seen, or the swapping proves nothing.
+    let (mut good, mut refused) = (0, 0);
+    for _ in 0..300 {
+        match run(who, &plan) {
+            ran if ran.code == Some(0) => {
+                assert_eq!(ran.out, "data/file");
+                good += 1;
+            }
+            ran => {
+                assert!(ran.refused().contains("ELOOP"));
+                refused += 1;
+            }
+        }
+    }
+    drop(swapper);
+    assert!(good > 0 && refused > 0, "{good} good, {refused} refused");
+}
+
+fn a_mount_point_that_is_swapped_never_leads_out(who: Who) {
+    let node = directory(who);
+    let outside = directory(who);
+    populate(who, outside.path(), &["target/deep/"]);
+    populate(who, node.path(), &["data/file", "rw/point/deep/"]);
+    std::os::unix::fs::symlink(outside.path().join("target"), node.path().join("rw/link")).unwrap();
+    let mut plan = plan(who, node.path(), &["cat", "/rw/point/deep/file"]);
+    // The outside is there inside as well, at the path that the link names.
+    let at = outside.path().to_str().unwrap();
+    add(&mut plan, 0, host(at, at, WRITABLE, FileKind::Directory));
+    add(&mut plan, 0, bind("/rw", own("rw"), WRITABLE, FileKind::Directory));
+    add(&mut plan, 0, bind("/rw/point/deep", own("data"), READ_ONLY, FileKind::Directory));
+    let swapper = Swapper::start(&node.path().join("rw"), "point", "link");
+    let mut refused = 0;
+    for _ in 0..300 {
+        let ran = run(who, &plan);
+        refused += usize::from(ran.code == Some(125) && ran.err.contains("ELOOP"));
+        // Afterwards the path may lead elsewhere: what counts is that nothing was made or mounted there.
+        assert!(ran.out.is_empty() || ran.out == "data/file", "{ran:?}");
+    }
+    drop(swapper);
+    assert!(refused > 0);
+    let target = outside.path().join("target/deep");
+    assert_eq!(std::fs::read_dir(target).unwrap().count(), 0);
 }
