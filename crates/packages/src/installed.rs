@@ -5,21 +5,20 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use redpak_solv::{PackageId, Pool, RepoId};
+use redpak_store::{DATABASE, Node, REDPAK_DIR};
 use serde::Deserialize;
 use tempfile::TempDir;
 
 use crate::error::{Kind, PackagesError, Result};
+use crate::execute::installed_packages;
 use crate::family::FamilyNode;
 use crate::fetch::digest::sha256;
-use crate::transaction::{Nevra, Reason};
+use crate::transaction::Reason;
 
-/// A node's database in its generation.
-const DATABASE: &str = "usr/lib/sysimage/rpm";
 /// Files that are a database, by backend: SQLite, NDB, Berkeley DB.
 const DATABASE_FILES: [&str; 3] = ["rpmdb.sqlite", "Packages.db", "Packages"];
 /// Where hosts keep their database.
@@ -44,32 +43,15 @@ pub struct Installed {
     pub database: Option<PrivateCopy>,
 }
 
-/// The part of a generation's manifest that the solver needs.
+/// What a manifest says of the database.
 #[derive(Debug, Default, Deserialize)]
-struct Manifest {
+struct DatabaseRecord {
+    /// SHA-256 of `rpmdb.sqlite`, in hexadecimal.
     #[serde(default)]
-    packages: Vec<ManifestPackage>,
-    #[serde(default)]
-    rpmdb: Option<ManifestDatabase>,
-}
-
-#[derive(Debug, Deserialize)]
-struct ManifestPackage {
-    #[serde(flatten)]
-    nevra: Nevra,
-    #[serde(default)]
-    reason: Option<Reason>,
-}
-
-/// What the database must be.
-#[derive(Debug, Deserialize)]
-struct ManifestDatabase {
-    /// Name of a file and its SHA-256 in hexadecimal.
-    #[serde(default)]
-    files: HashMap<String, String>,
+    sha256: Option<String>,
     /// How many packages there are.
     #[serde(default)]
-    count: Option<usize>,
+    packages: Option<usize>,
 }
 
 impl PrivateCopy {
@@ -115,50 +97,60 @@ impl PrivateCopy {
 
 /// The current generation of a node.
 pub fn current(node: &FamilyNode) -> Result<Option<u64>> {
-    let link = node.redpath.join(".redpak/current");
-    match fs::read_link(&link) {
-        Ok(target) => {
-            let number =
-                target.to_str().and_then(|target| target.strip_prefix("gen/")).and_then(|n| n.parse().ok());
-            number.map(Some).ok_or_else(|| {
-                let message =
-                    format!("{} leads to {}, which is no generation", link.display(), target.display());
-                PackagesError::new(Kind::Database, message)
-            })
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(PackagesError::io(format!("readlink({})", link.display()), error)),
+    if fs::symlink_metadata(node.redpath.join(REDPAK_DIR)).is_err() {
+        return Ok(None);
     }
+    Node::open(&node.redpath).and_then(|store| store.current()).map_err(|error| store_error(node, error))
 }
 
 /// Loads what is installed in a node into `repo`.
 pub fn load_node(pool: &mut Pool, repo: RepoId, node: &FamilyNode) -> Result<Installed> {
     let Some(generation) = current(node)? else { return Ok(Installed::default()) };
-    let directory = node.redpath.join(format!(".redpak/gen/{generation}"));
-    let manifest = read_manifest(&directory.join("manifest.json"))?;
-    let reasons = manifest
-        .packages
-        .iter()
-        .filter_map(|package| Some((package.nevra.to_string(), package.reason?)))
-        .collect();
-    let database = directory.join(DATABASE);
+    let store = Node::open(&node.redpath).map_err(|error| store_error(node, error))?;
+    let payload = store.manifest(generation).map_err(|error| store_error(node, error))?.payload;
+    let unreadable = |error| damaged(node, generation, "its manifest cannot be read").with_source(error);
+    let recorded = installed_packages(&payload).map_err(unreadable)?;
+    let record = match payload.get("rpmdb") {
+        None | Some(serde_json::Value::Null) => DatabaseRecord::default(),
+        Some(record) => serde_json::from_value(record.clone()).map_err(unreadable)?,
+    };
+    let reasons = recorded.iter().map(|package| (package.nevra.to_string(), package.reason)).collect();
+    let database = store.generation_path(generation).join(DATABASE);
     if !has_database(&database) {
-        return match manifest.packages.is_empty() {
+        return match recorded.is_empty() {
             true => Ok(Installed { generation: Some(generation), reasons, ..Installed::default() }),
             false => Err(damaged(node, generation, "its RPM database is not there")),
         };
     }
     let copy = PrivateCopy::of(&database)?;
-    verify(&copy, &manifest).map_err(|reason| damaged(node, generation, &reason))?;
+    if let Some(expected) = &record.sha256 {
+        let content = fs::read(copy.file("rpmdb.sqlite")).map_err(|error| {
+            damaged(node, generation, "its RPM database cannot be read").with_source(error)
+        })?;
+        if &sha256(&content) != expected {
+            return Err(damaged(node, generation, "its RPM database was changed after it was committed"));
+        }
+    }
     let packages = pool
         .load_rpmdb(repo, copy.root())
         .map_err(|error| damaged(node, generation, "its RPM database cannot be read").with_source(error))?;
-    let expected = manifest.rpmdb.as_ref().and_then(|rpmdb| rpmdb.count).unwrap_or(manifest.packages.len());
-    if !manifest.packages.is_empty() && packages.len() != expected {
+    let expected = record.packages.unwrap_or(recorded.len());
+    if packages.len() != expected {
         let reason = format!("its RPM database has {} packages, and should have {expected}", packages.len());
         return Err(damaged(node, generation, &reason));
     }
     Ok(Installed { generation: Some(generation), packages, reasons, database: Some(copy) })
+}
+
+fn store_error(node: &FamilyNode, error: redpak_store::Error) -> PackagesError {
+    let hint = error.hint().map(str::to_owned);
+    let mut wrapped = PackagesError::new(
+        Kind::Database,
+        format!("the generations of the node `{}` cannot be read", node.alias),
+    )
+    .with_source(error);
+    wrapped.hint = hint;
+    wrapped
 }
 
 /// Loads the host's database, when it has one with packages.
@@ -182,28 +174,6 @@ pub fn load_host(pool: &mut Pool, repo: RepoId, rpmdir: Option<&Path>) -> Result
 
 fn has_database(directory: &Path) -> bool {
     DATABASE_FILES.iter().any(|name| directory.join(name).is_file())
-}
-
-fn read_manifest(path: &Path) -> Result<Manifest> {
-    match fs::read(path) {
-        Ok(text) => serde_json::from_slice(&text).map_err(|error| {
-            PackagesError::new(Kind::Database, format!("{} does not parse", path.display()))
-                .with_source(error)
-        }),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Manifest::default()),
-        Err(error) => Err(PackagesError::io(format!("read({})", path.display()), error)),
-    }
-}
-
-fn verify(copy: &PrivateCopy, manifest: &Manifest) -> std::result::Result<(), String> {
-    for (name, expected) in manifest.rpmdb.iter().flat_map(|rpmdb| &rpmdb.files) {
-        let content =
-            fs::read(copy.file(name)).map_err(|error| format!("its RPM database lacks {name}: {error}"))?;
-        if &sha256(&content) != expected {
-            return Err(format!("its RPM database was changed after it was committed ({name})"));
-        }
-    }
-    Ok(())
 }
 
 fn damaged(node: &FamilyNode, generation: u64, reason: &str) -> PackagesError {
