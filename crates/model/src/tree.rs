@@ -15,7 +15,7 @@ pub const MAX_DEPTH: usize = 64;
 /// Aliases expand to at most this many nodes.
 pub const MAX_ALIAS_NODES: usize = 10_000;
 /// A file holds at most this many nodes, aliases expanded. An honest file has a few hundred.
-pub const MAX_NODES: usize = 50_000;
+pub const MAX_NODES: usize = 20_000;
 
 /// A node of the tree.
 #[derive(Clone, Debug)]

@@ -49,20 +49,24 @@ enum Why {
     Layer(Origin, PathBuf),
 }
 
-/// An export that shows the source, and where.
-struct Candidate {
+/// An export that shows the source, and what is left of the source's path behind the export's.
+struct Candidate<'p> {
     export: usize,
-    inside: PathBuf,
+    rest: &'p Path,
 }
 
-/// The export that shows the source with enough access: the one with the longest source, of those the latest.
+/// The export that shows the source with enough access.
 fn inherited(tree: &Tree, value: &Mounted, host: &Path, access: Access) -> Result<Lies, Why> {
     let layer = matches!(value.what, What::Overlay { .. });
     let mut first = None;
-    for Candidate { export, inside } in candidates(tree, host, &value.mount) {
-        let refused = if tree.get(export).what().source().is_some_and(|(_, given)| access > given) {
-            Why::Access(export)
-        } else if let Some((cover, at)) = cover(tree, export, &inside) {
+    for Candidate { export, rest } in candidates(tree, host, &value.mount) {
+        let shown = tree.get(export);
+        if shown.what().source().is_some_and(|(_, given)| access > given) {
+            first.get_or_insert(Why::Access(export));
+            continue;
+        }
+        let inside = paths::joined(shown.mount(), rest);
+        let refused = if let Some((cover, at)) = cover(tree, export, &inside) {
             Why::Covered(export, cover, at.to_owned())
         } else if let Some((at, below)) = tree.below(&inside).filter(|_| layer) {
             // A layer shows what lies under the mounts in it: what an ancestor has put out of sight.
@@ -77,23 +81,19 @@ fn inherited(tree: &Tree, value: &Mounted, host: &Path, access: Access) -> Resul
 
 /// Exports that show the source: first the one that shows it at the very mount path, then those with the longest
 /// source, of those the latest. Overlays that show other layers with it are the last resort.
-fn candidates<'t>(tree: &'t Tree, host: &'t Path, mount: &Path) -> impl Iterator<Item = Candidate> + 't {
-    let shows_it = |at: &Path, export: usize| {
-        let shown = tree.get(export).what().source().zip(paths::beneath(mount, at));
-        shown.is_some_and(|((source, _), rest)| paths::joined(source, rest) == host)
-    };
-    let governing =
-        tree.governing(mount).filter(|(at, seen)| seen.export == seen.by && shows_it(at, seen.export));
-    let in_place = governing.map(|(_, seen)| Candidate { export: seen.export, inside: mount.to_owned() });
+fn candidates<'t>(tree: &'t Tree, host: &'t Path, mount: &'t Path) -> impl Iterator<Item = Candidate<'t>> {
+    let in_place = tree.governing(mount).filter(|(_, seen)| seen.export == seen.by).and_then(|(at, seen)| {
+        let (source, _) = tree.get(seen.export).what().source()?;
+        let rest = paths::beneath(mount, at)?;
+        (paths::joined(source, rest) == host).then_some(Candidate { export: seen.export, rest })
+    });
     let elsewhere = move |merged: bool| {
         host.ancestors().flat_map(move |source| {
             let rest = paths::beneath(host, source).unwrap_or(Path::new(""));
-            let exports =
-                tree.of_source(source).iter().rev().filter(move |export| tree.get(**export).merged == merged);
-            exports.map(|export| Candidate {
-                export: *export,
-                inside: paths::joined(tree.get(*export).mount(), rest),
-            })
+            let exports = tree.of_source(source).iter().rev().copied();
+            exports
+                .filter(move |export| tree.get(*export).merged == merged)
+                .map(move |export| Candidate { export, rest })
         })
     };
     in_place.into_iter().chain(elsewhere(false)).chain(elsewhere(true))

@@ -1,5 +1,7 @@
 //! Families written down shortly: a node is its path and the sections of its files.
 
+use std::time::{Duration, Instant};
+
 use redpak_diagnostics::render::{self, Color};
 use redpak_diagnostics::{Finding, Place};
 use redpak_model::{Effective, Layer, Names, NodeText, SourceText, config};
@@ -117,4 +119,14 @@ pub fn parse(text: &str) -> (Option<config::NodeConfig>, Vec<String>) {
         format!("{} {}:{}", finding.code, place.map_or(0, |p| p.line), place.map_or(0, |p| p.column))
     });
     (config, lines.collect())
+}
+
+/// A result, and the shortest time it took: the machine is not ours alone.
+pub fn best_of_three<T>(run: impl Fn() -> T) -> (T, Duration) {
+    let timed = || {
+        let start = Instant::now();
+        (run(), start.elapsed())
+    };
+    let (result, first) = timed();
+    (result, first.min(timed().1).min(timed().1))
 }

@@ -4,6 +4,7 @@ mod doll;
 mod family;
 mod happy;
 mod inheritance;
+mod noise;
 mod schema;
 mod status;
 mod syntax;
