@@ -15,6 +15,7 @@
 //! .redpak/lock                 flock(2): exclusive while the node is changed, shared while it is judged
 //! .redpak/gen/7/{usr,etc,opt}  a generation's snippet; its directory is flock(2)ed shared while it is mounted
 //! .redpak/gen/7/manifest.json  what it is made of
+//! .redpak/gen/7/etc.json       digests of its etc, to tell what people edited
 //! .redpak/current -> gen/7     the one link that is switched
 //! .redpak/staging.8/           upper and work directories, the copied database, then the merged tree
 //! .redpak/trash.3/             a collected generation that is being removed
@@ -27,6 +28,7 @@ pub mod ancestors;
 mod collect;
 mod create;
 mod dir;
+pub mod edits;
 pub mod error;
 pub mod lock;
 pub mod manifest;

@@ -61,6 +61,13 @@ impl AsFd for GenerationLock {
     }
 }
 
+/// The locked file: a process that gets a copy of it holds the lock too, and on when the first one dies.
+impl AsFd for ExclusiveLock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
 impl ExclusiveLock {
     pub(crate) fn take(redpak: &Dir, wait: Wait) -> Result<Self> {
         Ok(Self { file: take(redpak, FlockOperation::NonBlockingLockExclusive, wait)? })

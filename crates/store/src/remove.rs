@@ -10,10 +10,25 @@ use crate::error::Result;
 
 /// Levels that are walked down before a subtree is moved up: bounds descriptors and stack.
 const DEPTH: usize = 48;
+/// How often a tree is tried again into which a dying process still writes, and the pause between.
+const TRIES: usize = 20;
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(25);
 
-/// Removes `name` from `parent`, and all below it. Nothing is no error.
+/// Removes `name` from `parent`, and all below it. Nothing is no error. The processes of a sandbox that was killed
+/// may live a moment longer than whoever held the lock.
 pub(crate) fn remove_tree(parent: &Dir, name: impl AsRef<OsStr>) -> Result<()> {
-    let mut waiting = vec![name.as_ref().to_owned()];
+    let name = name.as_ref();
+    for _ in 1..TRIES {
+        match remove_once(parent, name) {
+            Err(e) if matches!(e.errno(), Some(Errno::NOTEMPTY | Errno::NOENT)) => std::thread::sleep(PAUSE),
+            other => return other,
+        }
+    }
+    remove_once(parent, name)
+}
+
+fn remove_once(parent: &Dir, name: &OsStr) -> Result<()> {
+    let mut waiting = vec![name.to_owned()];
     let mut moved = 0_u64;
     while let Some(name) = waiting.pop() {
         let Some(dir) = open_for_removal(parent, &name)? else { continue };

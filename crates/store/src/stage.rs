@@ -21,7 +21,7 @@ use crate::manifest::{MANIFEST_VERSION, Manifest};
 use crate::merge::{Merge, Sharing};
 use crate::metadata::{copy_directory, copy_tree, is_whiteout};
 use crate::node::{CURRENT, GENERATIONS, Node};
-use crate::{DATABASE, REDPAK_DIR, TOPS};
+use crate::{DATABASE, REDPAK_DIR, TOPS, edits};
 
 /// A generation in the making. Dropped without [`Stage::commit`], it leaves nothing.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ impl Stage {
     }
 
     /// Starts from the content of generation `base`: what is committed is numbered as any other, and its parent is
-    /// the current one.
+    /// the current one. What people edited in the current one's `etc` is merged into it ([`crate::edits`]).
     pub fn begin_from(node: &Node, lock: &ExclusiveLock, base: Option<u64>) -> Result<Self> {
         node.recover(lock)?;
         let parent = node.current()?.ok_or_else(|| {
@@ -115,6 +115,10 @@ impl Stage {
             prepared: HashSet::new(),
         };
         stage.fill()?;
+        if base_number != parent {
+            let upper = stage.dir.open_beneath("upper/etc")?;
+            edits::carry(&node.open_generation(parent)?, &stage.base, &upper)?;
+        }
         Ok(stage)
     }
 
@@ -279,6 +283,7 @@ impl Stage {
             command: commit.command.to_owned(),
             payload: commit.payload,
         };
+        edits::record(&tree)?;
         manifest.write(&tree)?;
         tree.sync_file_system()?;
         self.dir.rename("tree", &self.generations, self.number.to_string())?;

@@ -340,6 +340,58 @@ fn an_older_generation_comes_back_as_a_new_one() {
     assert_eq!(Stage::begin_from(&fixture.node, &lock, Some(9)).unwrap_err().kind(), ErrorKind::Missing);
 }
 
+/// Each file of `etc`: committed in generation 2, committed in 3, edited there; what a return to 2 makes of it.
+#[test]
+fn what_people_edited_is_merged_three_ways() {
+    let fixture = Fixture::with(&[
+        ("etc/d/untouched", "2"),
+        ("etc/d/edited", "same"),
+        ("etc/d/both", "2"),
+        ("etc/d/removed", "same"),
+        ("etc/d/removed-changed", "2"),
+        ("etc/d/gone-in-3", "2"),
+    ]);
+    let stage = fixture.stage();
+    for (path, content) in [
+        ("etc/d/untouched", "3"),
+        ("etc/d/both", "3"),
+        ("etc/d/removed-changed", "3"),
+        ("etc/d/new-in-3", "3"),
+    ] {
+        fs::write(fixture.upper(&stage, path), content).unwrap();
+    }
+    whiteout(&fixture.upper(&stage, "etc/d/gone-in-3"));
+    commit(stage, &NoAncestors).unwrap();
+    for path in ["etc/d/edited", "etc/d/both", "etc/d/mine", "etc/mine.d/x"] {
+        fs::create_dir_all(fixture.current(path).parent().unwrap()).unwrap();
+        fs::write(fixture.current(path), "mine").unwrap();
+    }
+    symlink("mine", fixture.current("etc/d/link")).unwrap();
+    fs::remove_file(fixture.current("etc/d/removed")).unwrap();
+    fs::remove_file(fixture.current("etc/d/removed-changed")).unwrap();
+
+    let lock = fixture.node.lock_exclusive(Wait::No).unwrap();
+    let stage = Stage::begin_from(&fixture.node, &lock, Some(2)).unwrap();
+    commit(stage, &NoAncestors).unwrap();
+    let read = |path: &str| fs::read_to_string(fixture.current(path)).ok();
+    for (path, content) in [
+        ("etc/d/untouched", Some("2")),
+        ("etc/d/edited", Some("mine")),
+        ("etc/d/both", Some("mine")),
+        ("etc/d/both.redpaknew", Some("2")),
+        ("etc/d/removed", None),
+        ("etc/d/removed-changed", Some("2")),
+        ("etc/d/gone-in-3", Some("2")),
+        ("etc/d/new-in-3", None),
+        ("etc/d/mine", Some("mine")),
+        ("etc/d/link", Some("mine")),
+        ("etc/mine.d/x", Some("mine")),
+    ] {
+        assert_eq!(read(path).as_deref(), content, "{path}");
+    }
+    assert_eq!(fs::read_to_string(fixture.gen_path(2, "etc/d/both")).unwrap(), "2");
+}
+
 #[test]
 fn nobody_changes_a_node_without_its_lock() {
     let (one, other) = (Fixture::new(), Fixture::new());

@@ -55,7 +55,7 @@ pub use worker::worker_main;
 /// # Errors
 /// In each case the node's current generation is the one that it was, and nothing is left in staging.
 pub fn run(request: ExecuteRequest<'_>) -> Result<ExecuteReport> {
-    let ExecuteRequest { transaction, plan, mut stage, keys, command, options, progress } = request;
+    let ExecuteRequest { transaction, plan, lock, mut stage, keys, command, options, progress } = request;
     check_base(transaction, &stage)?;
     let before = Node::open(stage.node())?.manifest(stage.base())?.payload;
     let installed = installed_packages(&before).map_err(|e| {
@@ -80,7 +80,7 @@ pub fn run(request: ExecuteRequest<'_>) -> Result<ExecuteReport> {
         no_docs: options.no_docs,
         all_owners,
     };
-    let finished = supervise::supervise(&job, &packages, &options, progress)?;
+    let finished = supervise::supervise(&job, &packages, lock, &options, progress)?;
     progress(&Event::Commit);
     let owners = result::owners(&before, &packages, &finished.owned, all_owners);
     let after = result::packages_after(installed, transaction);

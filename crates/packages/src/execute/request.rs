@@ -7,20 +7,22 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use redpak_plan::LaunchPlan;
-use redpak_store::Stage;
+use redpak_store::{ExclusiveLock, Stage};
 
 use crate::transaction::Transaction;
 
 /// The time that one step (a package's files, a scriptlet) may take without a sign of progress.
 pub const STEP_LIMIT: Duration = Duration::from_secs(600);
 
-/// A transaction and all that its execution needs. The node is locked exclusively by the caller meanwhile, and its
-/// ancestors and descendants as far as the solving looked at them.
+/// A transaction and all that its execution needs. Ancestors and descendants are locked by the caller meanwhile, as far
+/// as the solving looked at them.
 pub struct ExecuteRequest<'a> {
     /// What is done. Its base is the stage's.
     pub transaction: &'a Transaction,
     /// The sandbox: `redpak_plan::transaction_plan` for this stage.
     pub plan: LaunchPlan,
+    /// The node's lock. The sandbox holds it too: if this process is killed, the lock stays until all is gone.
+    pub lock: &'a ExclusiveLock,
     /// Where the next generation is made; the package files are where [`crate::transaction::PackageSource::path`]
     /// says.
     pub stage: Stage,

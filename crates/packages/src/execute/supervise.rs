@@ -10,6 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use redpak_store::ExclusiveLock;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
@@ -63,11 +64,12 @@ impl PathSet {
 pub(crate) fn supervise(
     job: &Job,
     packages: &[VerifiedPackage],
+    lock: &ExclusiveLock,
     options: &ExecuteOptions,
     progress: &mut dyn FnMut(&Event),
 ) -> Result<Finished> {
     let (mut child, socket, output) = start(job, options)?;
-    let descriptors: Vec<_> = packages.iter().map(AsFd::as_fd).collect();
+    let descriptors: Vec<_> = packages.iter().map(AsFd::as_fd).chain([lock.as_fd()]).collect();
     let sent = send(&socket, job, &descriptors);
     let mut session = Session {
         socket,

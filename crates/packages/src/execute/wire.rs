@@ -28,7 +28,7 @@ pub(crate) struct Job {
     pub(crate) caller: i32,
     /// The sandbox.
     pub(crate) plan: LaunchPlan,
-    /// One descriptor each goes with the job, in this order.
+    /// One descriptor each goes with the job, in this order; after them the node's lock, which is only held.
     pub(crate) install: Vec<Installation>,
     /// Packages that go: removed or replaced.
     pub(crate) erase: Vec<Nevra>,

@@ -15,7 +15,7 @@ use redpak_packages::execute::{self, Event, ExecuteError, ExecuteOptions, Execut
 use redpak_packages::transaction::{Action, Nevra, PackageSource, Reason, Step, Transaction};
 use redpak_plan::launch_plan::FileKind;
 use redpak_plan::{HostFacts, LaunchPlan, NodeFacts, OwnFact, TransactionView, transaction_plan};
-use redpak_store::{Node, Stage, Wait};
+use redpak_store::{ExclusiveLock, Node, Stage, Wait};
 
 /// A root node over the host's /usr, and a place for packages.
 pub struct Fixture {
@@ -31,7 +31,17 @@ impl Fixture {
         let temporary = tempfile::Builder::new().prefix("redpak-execute").tempdir_in("/var/tmp").unwrap();
         let path = temporary.path().join("node");
         fs::create_dir_all(path.join("etc")).unwrap();
-        let node = Node::create_first(&path, "create").unwrap();
+        Node::create_first(&path, "create").unwrap();
+        Self::around(temporary, &path)
+    }
+
+    /// A node that somebody else made and removes.
+    pub fn at(path: &Path) -> Self {
+        Self::around(tempfile::tempdir_in("/var/tmp").unwrap(), path)
+    }
+
+    fn around(temporary: tempfile::TempDir, path: &Path) -> Self {
+        let node = Node::open(path).unwrap();
         Self { temporary, node, events: Vec::new(), options: ExecuteOptions::default(), keys: HashMap::new() }
     }
 
@@ -101,19 +111,21 @@ impl Fixture {
         Transaction { node: self.path().to_owned(), base: Some(self.generation()), steps, marks: vec![] }
     }
 
-    pub fn stage(&self) -> Stage {
+    pub fn stage(&self) -> (ExclusiveLock, Stage) {
         let lock = self.node.lock_exclusive(Wait::No).unwrap();
-        Stage::begin(&self.node, &lock).unwrap()
+        let stage = Stage::begin(&self.node, &lock).unwrap();
+        (lock, stage)
     }
 
     pub fn run(&mut self, steps: Vec<Step>) -> Result<ExecuteReport, ExecuteError> {
         let transaction = self.transaction(steps);
-        let stage = self.stage();
+        let (lock, stage) = self.stage();
         let plan = self.plan(&stage);
         let events = &mut self.events;
         execute::run(ExecuteRequest {
             transaction: &transaction,
             plan,
+            lock: &lock,
             stage,
             keys: &self.keys,
             command: "test",

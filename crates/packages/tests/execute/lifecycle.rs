@@ -18,6 +18,7 @@ pub const TESTS: &[Test] = &[
     ("directories_links_and_modes_are_as_packaged", directories_links_and_modes_are_as_packaged),
     ("libraries_are_in_the_loaders_cache", libraries_are_in_the_loaders_cache),
     ("a_killed_transaction_leaves_nothing", a_killed_transaction_leaves_nothing),
+    ("a_kill_at_any_moment_leaves_old_or_new", a_kill_at_any_moment_leaves_old_or_new),
     ("several_packages_are_ordered", several_packages_are_ordered),
     ("real_packages_are_installed", real_packages_are_installed),
 ];
@@ -192,6 +193,55 @@ fn a_killed_transaction_leaves_nothing() {
     assert!(!path.join(".redpak/staging.2").exists());
     assert_eq!((store.current().unwrap(), store.generations().unwrap()), (Some(1), vec![1]));
     fs::remove_dir_all(path.parent().unwrap()).unwrap();
+}
+
+/// The same package is installed and the process killed, each time a little later, until it gets through.
+fn a_kill_at_any_moment_leaves_old_or_new() {
+    const NODE: &str = "REDPAK_EXECUTE_TEST_NODE";
+    const PACKAGE: &str = "REDPAK_EXECUTE_TEST_PACKAGE";
+    if let (Ok(node), Ok(package)) = (std::env::var(NODE), std::env::var(PACKAGE)) {
+        let mut f = Fixture::at(std::path::Path::new(&node));
+        f.install(&[&package.into()]).unwrap();
+        return;
+    }
+    let f = Fixture::new();
+    let rest = "%install\nmkdir -p %{buildroot}/usr/share/many\n\
+                for i in $(seq 300); do echo $i > %{buildroot}/usr/share/many/$i; done\n\
+                %files\n/usr/share/many\n%post\necho y > /etc/many.post\n";
+    let package = f.package("many", "1", rest);
+    let old = snapshot(&f.node.generation_path(1));
+    let (mut cut, mut delay) = (0, 20);
+    loop {
+        let mut victim = Command::new(std::env::current_exe().unwrap())
+            .arg("a_kill_at_any_moment_leaves_old_or_new")
+            .env(NODE, f.path())
+            .env(PACKAGE, &package)
+            .env("REDPAK_EXECUTE_TEST_AS_USER", "1")
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(delay));
+        let done = victim.try_wait().unwrap().is_some();
+        victim.kill().unwrap();
+        victim.wait().unwrap();
+        let lock = f.node.lock_exclusive(Wait::For(std::time::Duration::from_secs(5))).unwrap();
+        f.node.recover(&lock).unwrap();
+        drop(lock);
+        assert_eq!(f.leftovers(), [""; 0]);
+        assert_eq!(snapshot(&f.node.generation_path(1)), old);
+        if f.generation() == 2 {
+            break;
+        }
+        assert!(!done, "it ended without a new generation");
+        assert_eq!(f.node.generations().unwrap(), [1]);
+        cut += 1;
+        delay += 40;
+    }
+    assert!(cut > 2, "it was never interrupted");
+    assert_eq!(f.rpm(["-qa"]).1, "many-1-1.noarch");
+    assert_eq!(fs::read_dir(f.current("usr/share/many")).unwrap().count(), 300);
+    assert_eq!(f.read("etc/many.post"), "y\n");
 }
 
 fn several_packages_are_ordered() {

@@ -102,11 +102,12 @@ fn another_base_is_refused() {
     let package = f.one_file("late", "1", "/usr/share/late", "");
     let mut transaction = f.transaction(vec![step(Action::Install, &package)]);
     transaction.base = Some(7);
-    let stage = f.stage();
+    let (lock, stage) = f.stage();
     let plan = f.plan(&stage);
     let error = redpak_packages::execute::run(redpak_packages::execute::ExecuteRequest {
         transaction: &transaction,
         plan,
+        lock: &lock,
         stage,
         keys: &f.keys,
         command: "",
@@ -115,6 +116,7 @@ fn another_base_is_refused() {
     })
     .unwrap_err();
     assert_eq!(error.kind, ExecuteErrorKind::Store);
+    drop(lock);
     f.options.program = "/nonexistent".into();
     assert_eq!(f.refused(vec![step(Action::Install, &package)]).kind, ExecuteErrorKind::System);
 }
