@@ -4,10 +4,10 @@ use redpak_sys::channel::{self, About};
 use redpak_sys::descriptor::{self, Closing};
 use redpak_sys::process::{self, Clone, SingleThread};
 use redpak_sys::signal::{self, Change, Set};
-use redpak_sys::{AsRawFd, OwnedFd, Pid, file, mount, network};
+use redpak_sys::{AsRawFd, Errno, OwnedFd, Pid, file, mount, network};
 
-use crate::command::{Command, become_command, give_up_all_rights};
-use crate::error::{Explain, LaunchError, Stage};
+use crate::command::{Command, become_command, give_up_rights_of_init};
+use crate::error::{Explain, LaunchError, Stage, Step};
 use crate::prepare::Payload;
 use crate::report::Report;
 use crate::tree;
@@ -90,26 +90,42 @@ fn start(command: Command<'_>, payload: Payload<'_>, channel: OwnedFd, single: &
     }
 }
 
-/// Init: gives up what it has, reaps, tells when the command stops, and ends with the command; the kernel then kills
-/// whatever is left in the pid namespace.
+/// Init: gives up what it has, reaps, tells when the command stops, and ends with the command and all else that runs
+/// in its pid namespace.
 fn init(command: Pid, channel: &OwnedFd) -> Result<u8, LaunchError> {
     redpak_sys::error::describe_through(None);
     // Descriptors of the caller's that init kept open would hide the end of pipes from their other ends.
     descriptor::close_all_but(&[channel.as_raw_fd()], 0, Closing::Now).stage(Stage::Descriptors)?;
-    give_up_all_rights().stage(Stage::Rights)?;
+    give_up_rights_of_init().stage(Stage::Rights)?;
     loop {
         let (pid, status) = process::wait_any().stage(Stage::Supervise)?;
         if pid != command {
             continue;
         }
-        if let Some(signal) = status.stopping_signal() {
-            Report::Stopped(signal).send(channel);
-        } else if let Some(code) = status.exit_status() {
-            Report::Exited(code as u8).send(channel);
-            return Ok(0);
-        } else if let Some(signal) = status.terminating_signal() {
-            Report::Signaled(signal).send(channel);
-            return Ok(0);
+        let report = match (status.stopping_signal(), status.exit_status(), status.terminating_signal()) {
+            (Some(signal), ..) => {
+                Report::Stopped(signal).send(channel);
+                continue;
+            }
+            (None, Some(code), _) => Report::Exited(code as u8),
+            (None, None, Some(signal)) => Report::Signaled(signal),
+            _ => continue,
+        };
+        end_all_others().stage(Stage::Supervise)?;
+        report.send(channel);
+        return Ok(0);
+    }
+}
+
+/// Nothing runs in the namespace any more when the supervisor hears of the end: it need not wait for the kernel to take
+/// the namespaces apart.
+fn end_all_others() -> Step<()> {
+    signal::kill_all_others()?;
+    loop {
+        match process::wait_any() {
+            Ok(_) => {}
+            Err(error) if error.errno == Errno::CHILD => return Ok(()),
+            Err(error) => return Err(error.into()),
         }
     }
 }

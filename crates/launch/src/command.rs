@@ -196,8 +196,11 @@ fn text(string: &CString) -> String {
     string.to_string_lossy().into_owned()
 }
 
-/// Init's own rights: none, for it only waits.
-pub(crate) fn give_up_all_rights() -> Step<()> {
-    rights::set_capabilities(Capabilities::default())?;
+/// `CAP_KILL` of capabilities(7).
+const KILL: u8 = 5;
+
+/// Init's own rights: to end the others, whoever they run as.
+pub(crate) fn give_up_rights_of_init() -> Step<()> {
+    rights::set_capabilities([KILL].into_iter().collect())?;
     Ok(rights::no_new_privs()?)
 }

@@ -90,6 +90,7 @@ struct Running {
 fn supervise(launch: Supervised<'_, '_>, single: &SingleThread) -> Result<Outcome, LaunchError> {
     let Supervised { prepared, job, mask, signals, payload } = launch;
     let plan = prepared.plan;
+    let is_command = prepared.program.is_some();
     let (ours, theirs) = channel::pair(true).stage(Stage::Prepare)?;
     let pts_count = pts::needed(plan);
     let (pts_ours, pts_theirs) = match pts_count {
@@ -132,8 +133,14 @@ fn supervise(launch: Supervised<'_, '_>, single: &SingleThread) -> Result<Outcom
         // Nothing may be left of a launch that failed.
         let _ = signal::send(&child.pidfd, Signal::KILL);
     }
+    // Init has ended everything inside before it told of the command's end. What the kernel then does to take the
+    // namespaces apart is waited for only where the caller goes on to use what was mounted in them.
+    let patience = match outcome {
+        Ok(_) if is_command && plan.namespaces.pid => WaitIdOptions::NOHANG,
+        _ => WaitIdOptions::empty(),
+    };
     for process in [Some(child.pid), supervisor.helper].into_iter().flatten() {
-        let _ = process::wait_child(process, WaitIdOptions::EXITED);
+        let _ = process::wait_child(process, WaitIdOptions::EXITED | patience);
     }
     if let Some(running) = &supervisor.running {
         supervisor.job.restore(running.pid);

@@ -105,6 +105,21 @@ pub fn kill_group(group: Pid, signal: Signal) -> Result<()> {
         .named("kill", || format!("-{}, {signal:?}", group.as_raw_nonzero()))
 }
 
+/// `kill(-1, SIGKILL)`: every process that the caller may signal but itself and, in a pid namespace, its init. For init
+/// itself that is everything in its namespace.
+///
+/// # Errors
+/// `EPERM`; nobody there is no error.
+pub fn kill_all_others() -> Result<()> {
+    // SAFETY: the call has no memory arguments.
+    let result = unsafe { libc::kill(-1, libc::SIGKILL) };
+    match last_errno() {
+        _ if result == 0 => Ok(()),
+        Errno::SRCH => Ok(()),
+        errno => Err(SysError::new("kill", "-1, SIGKILL", errno)),
+    }
+}
+
 /// `pidfd_send_signal(2)`.
 ///
 /// # Errors

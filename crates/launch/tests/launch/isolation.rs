@@ -127,6 +127,9 @@ fn orphans_end_with_the_command(who: Who) {
         format!("(exec -a {mark} setsid sleep 1000 </dev/null >/dev/null 2>&1 &) ; sleep 0.1; exit 3");
     let mut plan = plan(who, node.path(), &["bash", "-c", &script]);
     plan.cwd = "/tmp".into();
-    assert_eq!(run(who, &plan).code, Some(3));
-    assert!(!crate::kills::is_running(&mark));
+    for uid in if who == Who::Root { vec![0, 1234] } else { vec![plan.ids.uid] } {
+        plan.ids.uid = uid;
+        assert_eq!(run(who, &plan).code, Some(3));
+        assert!(!crate::kills::is_running(&mark));
+    }
 }
