@@ -4,17 +4,18 @@
 //! not hold any more, a conflict or an obsolete that would arise, a name that an ancestor would gain. What was broken
 //! before is not this change's fault.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use redpak_solv::{Dep, DepId, DepKind, PackageId, Pool};
 
 use crate::error::{Kind, PackagesError, Result};
 use crate::family::Descendant;
+use crate::files;
 use crate::host;
-use crate::installed;
+use crate::installed::{self, Installed};
 use crate::metadata;
 use crate::solve::{Resolution, Session};
-use crate::transaction::{Action, Nevra};
+use crate::transaction::{Action, Nevra, Step, Transaction};
 use crate::universe::split_evr;
 
 /// What would break in a descendant.
@@ -27,7 +28,7 @@ pub struct Broken {
 }
 
 /// A pool with the family, the descendants and the new packages, and who is who in it.
-struct World {
+pub(crate) struct World {
     pool: Pool,
     /// The family above the leaf, and the host's offers.
     fixed: HashSet<PackageId>,
@@ -36,21 +37,16 @@ struct World {
     after: HashSet<PackageId>,
     /// Each descendant, and its packages.
     below: Vec<(Descendant, HashSet<PackageId>)>,
+    /// The databases of the descendants, in the same order.
+    databases: Vec<Installed>,
+    /// What comes, in the order of the resolution's new packages.
+    new: Vec<PackageId>,
 }
 
 impl Session {
     /// What a resolution would break below the leaf.
     pub(crate) fn broken_descendants(&self, resolution: &Resolution) -> Result<Vec<Broken>> {
-        let changes = !resolution.transaction.steps.is_empty();
-        let any = self
-            .family
-            .descendants
-            .iter()
-            .any(|below| matches!(installed::current(&below.node), Ok(Some(_)) | Err(_)));
-        if !changes || !any {
-            return Ok(Vec::new());
-        }
-        let world = World::build(self, resolution)?;
+        let Some(world) = World::of(self, resolution)? else { return Ok(Vec::new()) };
         let mut broken = Vec::new();
         for index in 0..world.below.len() {
             world.judge(self, index, &mut broken);
@@ -60,21 +56,9 @@ impl Session {
 
     /// Those of `ids` that a descendant requires.
     pub(crate) fn needed_below(&self, ids: &[PackageId]) -> Result<BTreeSet<PackageId>> {
-        let mut resolution = Resolution {
-            transaction: crate::transaction::Transaction {
-                node: self.family.leaf().redpath.clone(),
-                base: None,
-                steps: Vec::new(),
-                marks: Vec::new(),
-            },
-            provided: Vec::new(),
-            already: Vec::new(),
-            skipped: Vec::new(),
-            new: Vec::new(),
-        };
-        resolution.transaction.steps = ids
+        let steps = ids
             .iter()
-            .map(|id| crate::transaction::Step {
+            .map(|id| Step {
                 action: Action::Remove,
                 nevra: self.universe.nevra(*id),
                 reason: self.universe.reason(*id),
@@ -83,11 +67,55 @@ impl Session {
                 install_size: 0,
             })
             .collect();
+        let leaf = &self.family.leaf().redpath;
+        let transaction = Transaction { node: leaf.clone(), base: None, steps, marks: Vec::new() };
+        let resolution = Resolution {
+            transaction,
+            provided: Vec::new(),
+            already: Vec::new(),
+            skipped: Vec::new(),
+            new: Vec::new(),
+        };
         Ok(self.broken_descendants(&resolution)?.into_iter().filter_map(|broken| broken.lost).collect())
     }
 }
 
 impl World {
+    /// The world of a resolution; `None` when it changes nothing, or there is nobody below whom it could concern.
+    pub(crate) fn of(session: &Session, resolution: &Resolution) -> Result<Option<Self>> {
+        let mut concerned = false;
+        for below in &session.family.descendants {
+            concerned |= installed::current(&below.node)?.is_some();
+        }
+        match concerned && !resolution.transaction.steps.is_empty() {
+            true => Self::build(session, resolution).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// Files of what comes that descendants' packages have otherwise, in words.
+    pub(crate) fn file_conflicts(&self, resolution: &Resolution) -> Result<Vec<String>> {
+        let places = files::new_files(resolution).into_iter().map(|(_, place)| place);
+        let new: Vec<_> = self.new.iter().copied().zip(places).collect();
+        let all: Vec<&Installed> = self.databases.iter().collect();
+        let among_new = |conflict: &redpak_solv::FileConflict| self.new.contains(&conflict.other);
+        let conflicts = files::conflicts(&self.pool, &new, &all, &|_| true)?;
+        Ok(conflicts
+            .iter()
+            .filter(|conflict| !among_new(conflict))
+            .map(|conflict| {
+                let owner = self.below.iter().find(|(_, own)| own.contains(&conflict.other));
+                let alias = owner.map_or("?", |(descendant, _)| descendant.node.alias.as_str());
+                format!(
+                    "  {} of {} is in {} of the node {alias} too",
+                    files::shown(conflict),
+                    nevra(&self.pool, conflict.package),
+                    nevra(&self.pool, conflict.other)
+                )
+            })
+            .collect())
+    }
+
     fn build(session: &Session, resolution: &Resolution) -> Result<Self> {
         let family = &session.family;
         let mut pool = Pool::new(&family.arch).map_err(|error| {
@@ -110,27 +138,21 @@ impl World {
             let found = installed::load_node(&mut pool, repo, node)?.packages;
             if leaf { before.extend(found) } else { fixed.extend(found) }
         }
-        let mut below = Vec::new();
+        let (mut below, mut databases) = (Vec::new(), Vec::new());
         for descendant in &family.descendants {
             // Nodes between are descendants themselves, and each is loaded once.
-            let found = installed::load_node(&mut pool, repo, &descendant.node)?.packages;
-            below.push((descendant.clone(), found.into_iter().collect()));
+            let found = installed::load_node(&mut pool, repo, &descendant.node)?;
+            below.push((descendant.clone(), found.packages.iter().copied().collect()));
+            databases.push(found);
         }
         let new = load_new(&mut pool, session, resolution)?;
         fixed.extend(host::offer_files(&mut pool, repo, family)?);
         pool.prepare();
-        let gone: HashSet<&Nevra> = resolution
-            .transaction
-            .steps
-            .iter()
-            .flat_map(|step| {
-                step.replaces.iter().chain((step.action == Action::Remove).then_some(&step.nevra))
-            })
-            .collect();
+        let gone: HashSet<&Nevra> = files::gone(resolution).into_iter().collect();
         let mut after: HashSet<PackageId> =
             before.iter().copied().filter(|id| !gone.contains(&nevra(&pool, *id))).collect();
-        after.extend(new);
-        Ok(Self { pool, fixed, before, after, below })
+        after.extend(&new);
+        Ok(Self { pool, fixed, before, after, below, databases, new })
     }
 
     /// The packages that a descendant sees, with the leaf as given.
@@ -233,33 +255,39 @@ impl World {
     }
 }
 
-/// Loads the new packages of a resolution: from their repositories' caches, or from their files.
+/// Loads the new packages of a resolution: from their repositories' caches, or from their files. They are in the
+/// resolution's order.
 fn load_new(pool: &mut Pool, session: &Session, resolution: &Resolution) -> Result<Vec<PackageId>> {
     let universe = &session.universe;
-    let mut new = Vec::new();
+    let mut found = HashMap::new();
     for available in &universe.available {
-        let wanted: HashSet<Nevra> = resolution
-            .new
-            .iter()
-            .filter(|id| universe.pool.package(**id).repo() == Some(available.loaded.repo))
-            .map(|id| universe.nevra(*id))
-            .collect();
+        let of_repo = |id: &&PackageId| universe.pool.package(**id).repo() == Some(available.loaded.repo);
+        let wanted: HashMap<Nevra, PackageId> =
+            resolution.new.iter().filter(of_repo).map(|id| (universe.nevra(*id), *id)).collect();
         if wanted.is_empty() {
             continue;
         }
         let filelists = available.loaded.filelists;
         let loaded = metadata::load(pool, &available.synced, &available.client, filelists, &|_, _| {})?;
-        new.extend(loaded.packages.into_iter().filter(|id| wanted.contains(&nevra(pool, *id))));
+        found.extend(
+            loaded
+                .packages
+                .into_iter()
+                .filter_map(|id| wanted.get(&nevra(pool, id)).map(|original| (*original, id))),
+        );
     }
     let files = pool.add_repo("@commandline");
-    for path in resolution.new.iter().filter_map(|id| universe.files.get(id)) {
-        new.push(pool.load_rpm(files, path).map_err(|error| {
+    for (original, path) in resolution.new.iter().filter_map(|id| Some((*id, universe.files.get(id)?))) {
+        let id = pool.load_rpm(files, path).map_err(|error| {
             PackagesError::new(Kind::Io, format!("{} cannot be read any more", path.display()))
                 .with_source(error)
-        })?);
+        })?;
+        found.insert(original, id);
     }
     pool.finish_repo(files);
-    Ok(new)
+    let missing =
+        || PackagesError::new(Kind::Metadata, "the repositories changed meanwhile: run the command again");
+    resolution.new.iter().map(|id| found.get(id).copied().ok_or_else(missing)).collect()
 }
 
 fn nevra(pool: &Pool, id: PackageId) -> Nevra {

@@ -1,6 +1,7 @@
 //! `pool_findfileconflicts`: files that two packages have, and that are not the same.
 
 use std::ffi::c_void;
+use std::path::Path;
 
 use libsolv_sys::ffi as sys;
 
@@ -35,12 +36,14 @@ unsafe extern "C" fn handle(pool: *mut sys::Pool, id: sys::Id, data: *mut c_void
 
 impl Pool {
     /// The file conflicts between new packages, and of new packages with those that are there. Directories and equal
-    /// files are none. Headers that cannot be read are an error.
+    /// files are none. Headers that cannot be read are an error. Links of directories (`bin -> usr/bin`) are followed
+    /// as they stand below `root`.
     pub fn file_conflicts(
         &self,
         new: &[PackageId],
         others: &[PackageId],
         headers: &mut Headers,
+        root: &Path,
     ) -> Result<Vec<FileConflict>, SolvError> {
         let all = new.iter().chain(others).filter(|id| self.has(**id)).map(|id| id.0);
         let cutoff = new.iter().filter(|id| self.has(**id)).count();
@@ -49,6 +52,8 @@ impl Pool {
         }
         let (mut packages, mut conflicts) = (Queue::from_ids(all), Queue::new());
         let mut lookup = Lookup(headers);
+        // libsolv copies from a null pointer when it follows links and no root is set.
+        self.set_rootdir(&root.to_string_lossy());
         // SAFETY: the pool is live, both queues are initialised, the packages were checked, and the callback gets a
         // pointer to `lookup`, which outlives the call.
         unsafe {
@@ -57,11 +62,12 @@ impl Pool {
                 packages.as_mut_ptr(),
                 cutoff as i32,
                 conflicts.as_mut_ptr(),
-                ffi::FINDFILECONFLICTS_CHECK_DIRALIASING,
+                ffi::FINDFILECONFLICTS_CHECK_DIRALIASING | ffi::FINDFILECONFLICTS_USE_ROOTDIR,
                 handle,
                 (&raw mut lookup).cast(),
             );
         }
+        self.set_rootdir("");
         if let Some(error) = headers.failure() {
             return Err(error);
         }

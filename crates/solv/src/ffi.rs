@@ -8,6 +8,7 @@ use std::ffi::{c_char, c_int, c_void};
 use libsolv_sys::ffi as sys;
 
 pub(crate) const FINDFILECONFLICTS_CHECK_DIRALIASING: c_int = 1 << 1;
+pub(crate) const FINDFILECONFLICTS_USE_ROOTDIR: c_int = 1 << 2;
 pub(crate) const EVRCMP_COMPARE: c_int = 0;
 
 /// `handle_cb` of `pool_findfileconflicts`: the header of a package, or null.

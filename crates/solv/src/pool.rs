@@ -306,7 +306,7 @@ impl Pool {
     }
 
     /// Where the next database or file is read from.
-    pub(crate) fn set_rootdir(&mut self, root: &str) {
+    pub(crate) fn set_rootdir(&self, root: &str) {
         let root = cstring(root);
         // SAFETY: libsolv copies the text.
         unsafe { sys::pool_set_rootdir(self.as_ptr(), root.as_ptr()) }

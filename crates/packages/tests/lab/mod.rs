@@ -227,3 +227,32 @@ pub fn steps(resolution: &Resolution) -> Vec<String> {
 pub fn words(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
+
+/// Serves a directory over HTTP on a free port, as long as the process lives. Returns the URL.
+pub fn serve(directory: &Path) -> String {
+    use std::io::{BufRead, BufReader, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}/", listener.local_addr().expect("its number"));
+    let directory = directory.to_owned();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let directory = directory.clone();
+            std::thread::spawn(move || {
+                let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
+                let path = lines.next()?.ok()?.split(' ').nth(1)?.trim_start_matches('/').to_owned();
+                lines.map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
+                let (status, body) = match fs::read(directory.join(path)) {
+                    Ok(body) => ("200 OK", body),
+                    Err(_) => ("404 Not Found", Vec::new()),
+                };
+                let head = format!(
+                    "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                    body.len()
+                );
+                stream.write_all(head.as_bytes()).ok()?;
+                stream.write_all(&body).ok()
+            });
+        }
+    });
+    address
+}
