@@ -112,11 +112,7 @@ impl Resolver<'_> {
             host_provides: config.host_provides.iter().filter_map(|text| self.provided(text)).collect(),
             capabilities: self.entries_once(capabilities, |(cap, _)| cap.name().to_owned(), "capability"),
             environ: self.entries_once(environ, |variable: &Variable| variable.key.clone(), "variable"),
-            exports: self.entries_once(
-                exports,
-                |export: &Mounted| export.mount.display().to_string(),
-                "mount path",
-            ),
+            exports: self.exports(exports),
             config,
         }
     }
@@ -329,6 +325,27 @@ impl Resolver<'_> {
             return None;
         }
         Some(target)
+    }
+
+    /// At one mount path stands one export, and an overlay that is laid over it: the root node's own packages over
+    /// what it shows of the host.
+    fn exports(&mut self, exports: Vec<Entry<Mounted>>) -> Vec<Entry<Mounted>> {
+        let (layers, others): (Vec<_>, Vec<_>) =
+            exports.into_iter().partition(|entry| matches!(entry.value.what, What::Overlay { .. }));
+        let mount = |export: &Mounted| export.mount.display().to_string();
+        let mut exports = self.entries_once(others, mount, "mount path");
+        let layers = self.entries_once(layers, mount, "mount path");
+        let bases: HashMap<PathBuf, Entry<Mounted>> =
+            exports.iter().map(|entry| (entry.value.mount.clone(), entry.clone())).collect();
+        for layer in layers {
+            match bases.get(&layer.value.mount) {
+                Some(base) if !matches!(base.value.what, What::Bind { file: false, .. }) => {
+                    self.twice(&layer.origin.place, &base.origin.place, "mount path", &mount(&layer.value));
+                }
+                _ => exports.push(layer),
+            }
+        }
+        exports
     }
 
     fn entries_once<T: PartialEq>(

@@ -53,15 +53,25 @@ fn too_many(last: Option<&Placed>) -> Finding {
     }
 }
 
-/// A node's exports by mount path; an admin one replaces the normal one at the same path.
+/// A node's exports by mount path, what an overlay is laid over before it; an admin one replaces the normal ones at
+/// the same path.
 fn own(family: &Family, level: usize, report: &mut Report) -> Vec<Entry<Mounted>> {
-    let mut own: BTreeMap<&Path, &Entry<Mounted>> = BTreeMap::new();
-    for entry in family.of(level).flat_map(|(_, file)| &file.exports) {
-        if let Some(before) = own.insert(&entry.value.mount, entry) {
-            overridden(before, &entry.origin, report);
+    let mut own: BTreeMap<&Path, Vec<&Entry<Mounted>>> = BTreeMap::new();
+    for (layer, file) in family.of(level) {
+        for entry in &file.exports {
+            let there = own.entry(&entry.value.mount).or_default();
+            there.retain(|before| {
+                let stays = before.origin.layer == layer;
+                if !stays {
+                    overridden(before, &entry.origin, report);
+                }
+                stays
+            });
+            there.push(entry);
+            there.sort_by_key(|entry| matches!(entry.value.what, What::Overlay { .. }));
         }
     }
-    own.into_values().cloned().collect()
+    own.into_values().flatten().cloned().collect()
 }
 
 /// No mount path leads through a link or a file: of the node itself, or of an ancestor.

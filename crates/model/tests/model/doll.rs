@@ -369,6 +369,32 @@ fn mount_paths_in_one_file() {
 }
 
 #[test]
+fn a_node_lays_an_overlay_over_its_own_bind() {
+    let both = ["Overlay /usr $NODE_PATH/usr", "Restricted /usr", "Tmpfs /a"];
+    let expected = ["/a Tmpfs { size: None }", "/usr ro host /usr", "/usr over own usr"];
+    assert_eq!(level(&family(&[&both]).ok(), 0), expected);
+    // What the bind shows is seen through the overlay, and is more than what it shows alone.
+    let child = family(&[&both, &["Restricted /u /usr/x", "Overlay /usr $NODE_PATH/usr"]]);
+    assert_eq!(child.errors(), ["RP0305 n1:3 [n0:4 n0:3]"]);
+    let child = family(&[&both, &["Restricted /u /n0/usr/x", "Overlay /usr $NODE_PATH/usr"]]);
+    assert_eq!(level(&child.ok(), 1), ["/u ro #2 /usr/x", "/usr over own usr"]);
+    for (exports, expected) in [
+        (&["Tmpfs /usr", "Overlay /usr /x"][..], "RP0116 n0:4 [n0:3]"),
+        (&["Overlay /usr /x", "Symlink /usr y"], "RP0116 n0:3 [n0:4]"),
+        (&["Overlay /usr /x", "RestrictedFile /usr"], "RP0116 n0:3 [n0:4]"),
+        (&["Overlay /usr /x", "Overlay /usr /y"], "RP0116 n0:4 [n0:3]"),
+        (&["Restricted /usr", "Public /usr", "Overlay /usr /y"], "RP0116 n0:4 [n0:3]"),
+    ] {
+        assert_eq!(family(&[exports]).errors(), [expected], "{exports:?}");
+    }
+    // An admin export takes the place of both.
+    let admin = Family::root(&body(&both)).admin(&body(&["Public /usr"]));
+    assert_eq!(level(&admin.ok_admin(), 0), ["/a Tmpfs { size: None }", "/usr rw host /usr"]);
+    let admin = Family::root(&body(&["Public /usr"])).admin(&body(&both));
+    assert_eq!(level(&admin.ok_admin(), 0), expected);
+}
+
+#[test]
 fn private_exports_are_the_leafs_only() {
     let nodes: [&[&str]; 3] = [
         &["Private /a /x", "Restricted /m /x", "PrivateFile /f"],
