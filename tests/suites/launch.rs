@@ -266,3 +266,15 @@ fn the_printed_line_does_in_bubblewrap_what_the_plan_does_here() {
     let theirs = run("sh", &["-c", &dumped.stdout]).ok();
     assert_eq!(ours.stdout, theirs.stdout);
 }
+
+#[test]
+fn nothing_of_the_kernel_can_be_written() {
+    let ground = node();
+    // access(2) as find(1) asks it judges owner, mode and mount, with the rights that the command has.
+    let script = "find /proc -path '/proc/[0-9]*' -prune -o -type f -writable -print 2>/dev/null";
+    let found = ground.wrap("r/n", &["sh", "-c", script]);
+    assert_eq!(found.stdout, "");
+    ground.wrap("r/n", &["sh", "-c", "echo 0 > /proc/sys/vm/overcommit_memory"]).expect(2);
+    // A process writes its own, as programs do.
+    ground.wrap("r/n", &["sh", "-c", "echo 500 > /proc/self/oom_score_adj"]).ok();
+}

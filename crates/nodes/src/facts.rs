@@ -39,6 +39,7 @@ pub fn host_facts(
             .filter(|name| std::fs::symlink_metadata(Path::new("/dev").join(name)).is_ok())
             .map(str::to_owned)
             .collect(),
+        proc_writable: if uid == 0 { proc_writable()? } else { vec![] },
     };
     for node in &family.nodes {
         facts.nodes.push(node_facts(node)?);
@@ -50,6 +51,30 @@ pub fn host_facts(
         gather(&mut facts, &family.nodes, export.level, source);
     }
     Ok(facts)
+}
+
+/// Entries of `/proc` that belong to no process and are directories, or files that can be written.
+fn proc_writable() -> Result<Vec<String>, Finding> {
+    use std::os::unix::fs::PermissionsExt;
+    let unreadable = |error: std::io::Error| {
+        Finding::error(codes::UNREADABLE, format!("cannot list /proc: {error}"))
+            .with_hint("mount procfs there")
+    };
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir("/proc").map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if name.starts_with(|c: char| c.is_ascii_digit()) {
+            continue;
+        }
+        // What vanished meanwhile cannot be written.
+        let Ok(metadata) = entry.metadata() else { continue };
+        if metadata.is_dir() || metadata.is_file() && metadata.permissions().mode() & 0o222 != 0 {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 fn gather(facts: &mut HostFacts, nodes: &[Node], level: usize, source: &Source) {

@@ -146,7 +146,7 @@ fn one_mount(plan: &LaunchPlan, at: &Path, kind: &MountKind, out: &mut Writer) {
                 &to,
             ]);
         }
-        MountKind::Proc => out.option(&["--proc", &to]),
+        MountKind::Proc { .. } => out.option(&["--proc", &to]),
         MountKind::Dev { .. } => out.option(&["--dev", &to]),
         MountKind::File { content, mode } => {
             let fd = out.here(content).to_string();

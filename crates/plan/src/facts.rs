@@ -24,6 +24,9 @@ pub struct HostFacts {
     pub host: BTreeMap<PathBuf, FileKind>,
     /// Names below `/dev` that a minimal `/dev` shows and that the host has.
     pub devices: Vec<String>,
+    /// Names in `/proc`, processes aside, that hold something which the host's root user may write. Empty when the
+    /// caller is not root: then nobody in the sandbox is.
+    pub proc_writable: Vec<String>,
 }
 
 /// A node's directory.

@@ -176,7 +176,11 @@ pub enum MountKind {
     /// A new tmpfs, nosuid and nodev.
     Tmpfs(Tmpfs),
     /// A new procfs, nosuid, nodev, noexec.
-    Proc,
+    Proc {
+        /// Names in it that are mounted on themselves read-only: what the host's root user may write without a
+        /// capability (sysctls, `sysrq-trigger`), and root is who runs a launch by root.
+        read_only: Vec<String>,
+    },
     /// A tmpfs with device nodes bound from the host's `/dev`, its own `pts`, `shm`, and the usual links.
     Dev {
         /// Names below `/dev` that are bound.

@@ -511,7 +511,7 @@ impl<'a> Order<'a> {
             ExportKind::Tmpfs { size } => {
                 MountKind::Tmpfs(Tmpfs { size: size.unwrap_or(TMPFS_SIZE), mode: tmpfs_mode(&export.mount) })
             }
-            ExportKind::Procfs => MountKind::Proc,
+            ExportKind::Procfs => MountKind::Proc { read_only: assembly.facts.proc_writable.clone() },
             ExportKind::Devfs => {
                 MountKind::Dev { devices: assembly.facts.devices.clone(), shm_size: TMPFS_SIZE }
             }

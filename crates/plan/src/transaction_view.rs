@@ -76,7 +76,7 @@ pub fn transaction_plan(
         add("/etc/passwd", MountKind::File { content: identity::passwd(facts, &ids, "/"), mode: 0o644 });
         add("/etc/group", MountKind::File { content: identity::group(facts, &ids), mode: 0o644 });
     }
-    add("/proc", MountKind::Proc);
+    add("/proc", MountKind::Proc { read_only: facts.proc_writable.clone() });
     add("/dev", MountKind::Dev { devices: facts.devices.clone(), shm_size: TMPFS_SIZE });
     add("/tmp", MountKind::Tmpfs(Tmpfs { size: TMPFS_SIZE, mode: 0o1777 }));
     add("/run", MountKind::Tmpfs(Tmpfs { size: TMPFS_SIZE, mode: 0o755 }));

@@ -125,7 +125,7 @@ impl<'a> Tree<'a> {
                 self.own.push(id);
                 id
             }
-            (MountKind::Proc, _) => self.place_directory(&new_proc()?, entry)?,
+            (MountKind::Proc { read_only }, _) => self.proc(entry, read_only)?,
             (MountKind::Dev { devices, shm_size }, _) => {
                 let id = self.dev(entry, devices, *shm_size)?;
                 self.own.push(id);
@@ -152,6 +152,30 @@ impl<'a> Tree<'a> {
         mount::mount_setattr(&mount, attributes, false)?;
         let id = self.place(&mount, entry, redpak_plan::launch_plan::FileKind::File)?;
         file::remove_file(&self.root, &name)?;
+        Ok(id)
+    }
+
+    /// A new procfs, with parts of it read-only.
+    fn proc(&self, entry: &Mount, read_only: &[String]) -> Step<u64> {
+        let id = self.place_directory(&new_proc()?, entry)?;
+        if read_only.is_empty() {
+            return Ok(id);
+        }
+        let inside = entry.at.strip_prefix("/").unwrap_or(&entry.at);
+        let proc = file::open_directory(&self.root, inside, Resolve::InRootNoLinks)?;
+        for name in read_only {
+            if name.is_empty() || name.contains('/') || name == "." || name == ".." {
+                return refuse(format!("{name:?} is not a name in a procfs"));
+            }
+            let part = match mount::open_tree_clone_at(&proc, name) {
+                // What is not there needs no protection: a module was unloaded since the plan was made.
+                Err(error) if error.errno == Errno::NOENT => continue,
+                part => part?,
+            };
+            let attributes = Attributes { read_only: true, nosuid: true, nodev: true, noexec: true };
+            mount::mount_setattr(&part, attributes, true)?;
+            mount::move_mount_at(&part, &proc, name)?;
+        }
         Ok(id)
     }
 

@@ -16,9 +16,9 @@ pub const TESTS: &[Test] = &[
 fn plans_without_sense_are_refused(who: Who) {
     let node = directory(who);
     let wrong: &[(MountKind, &str, &str)] = &[
-        (MountKind::Proc, "/", "no plain absolute path"),
-        (MountKind::Proc, "/a/../b", "no plain absolute path"),
-        (MountKind::Proc, "/.redpak-launch/host", "where redpak builds"),
+        (MountKind::Proc { read_only: vec![] }, "/", "no plain absolute path"),
+        (MountKind::Proc { read_only: vec![] }, "/a/../b", "no plain absolute path"),
+        (MountKind::Proc { read_only: vec![] }, "/.redpak-launch/host", "where redpak builds"),
         (
             bind("", Source::Node { node: 7, beneath: "x".into() }, READ_ONLY, FileKind::File).kind,
             "/x",
