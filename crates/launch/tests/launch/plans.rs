@@ -82,7 +82,7 @@ fn system() -> Vec<Mount> {
         link("/lib64", "usr/lib64"),
         link("/sbin", "usr/sbin"),
         mount("/dev", MountKind::Dev { devices: dev, shm_size: 1 << 20 }),
-        mount("/proc", MountKind::Proc { read_only: vec!["sys".into()] }),
+        mount("/proc", MountKind::Proc { read_only: vec![] }),
         mount("/tmp", MountKind::Tmpfs(Tmpfs { size: 1 << 20, mode: 0o1777 })),
     ]
 }
