@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use redpak_diagnostics::Finding;
+
 /// What sort of trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -57,6 +59,34 @@ impl PackagesError {
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// As a finding for people: the chain of sources in the message.
+    pub fn finding(&self) -> Finding {
+        let code = match self.kind {
+            Kind::Io => "RP0621",
+            Kind::Config => "RP0622",
+            Kind::Network => "RP0623",
+            Kind::Integrity => "RP0624",
+            Kind::Metadata => "RP0625",
+            Kind::Database => "RP0626",
+            Kind::NotFound => "RP0627",
+            Kind::Unsolvable => "RP0628",
+            Kind::Refused => "RP0629",
+            Kind::NotSupported => "RP0630",
+        };
+        let mut text = self.message.clone();
+        let mut source = StdError::source(self);
+        while let Some(error) = source {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            source = error.source();
+        }
+        let finding = Finding::error(code, text);
+        match &self.hint {
+            Some(hint) => finding.with_hint(hint.clone()),
+            None => finding,
+        }
     }
 
     /// Adds what lies below.

@@ -183,7 +183,7 @@ impl Session {
     }
 
     /// Of available packages of one name and architecture, the newest alone; installed ones all, and first.
-    fn newest(&self, ids: Vec<PackageId>) -> Vec<PackageId> {
+    pub(crate) fn newest(&self, ids: Vec<PackageId>) -> Vec<PackageId> {
         let pool = &self.universe.pool;
         let (mut installed, mut best): (Vec<PackageId>, BTreeMap<(String, String), PackageId>) =
             Default::default();

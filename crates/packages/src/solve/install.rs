@@ -11,6 +11,7 @@ use crate::error::{Kind, PackagesError, Result};
 use crate::fetch::digest::sha256;
 use crate::fetch::{self, Access, Client, Want, url};
 use crate::spec::{Meaning, Spec, select, select_path};
+use crate::transaction::{Action, Reason, Step, Transaction};
 use crate::universe::Owner;
 
 /// A package file from the command line is not larger than this.
@@ -202,6 +203,31 @@ impl Session {
             _ if choices.is_empty() && satisfied.is_empty() => Err(self.not_found(spec)),
             _ => Ok(choices.into_values().collect()),
         }
+    }
+
+    /// The newest available package of each name that the specs select, as a transaction without dependencies: for
+    /// `download`.
+    pub fn as_they_are(&mut self, specs: &[String]) -> Result<Transaction> {
+        let mut steps = Vec::new();
+        for spec in specs.iter().map(|spec| Spec::parse(spec)) {
+            let (_, selected) = self.selected(&spec, None)?;
+            let chosen = self.newest(selected.available);
+            if chosen.is_empty() {
+                return Err(self.not_found(&spec));
+            }
+            for id in chosen {
+                let nevra = self.universe.nevra(id);
+                steps.push(Step {
+                    action: Action::Install,
+                    reason: Reason::User,
+                    replaces: Vec::new(),
+                    source: Some(self.source(id, &nevra)?),
+                    install_size: self.universe.pool.package(id).install_size(),
+                    nevra,
+                });
+            }
+        }
+        Ok(Transaction { node: self.family.leaf().redpath.clone(), base: None, steps, marks: Vec::new() })
     }
 
     /// Nothing is called so.

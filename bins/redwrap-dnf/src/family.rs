@@ -1,0 +1,92 @@
+//! From a node's path to what the libraries work on: the family as checked, its configuration, its locks.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use redpak_diagnostics::Finding;
+use redpak_model::Names;
+use redpak_model::effective::Effective;
+use redpak_nodes::{Family, LoadOptions, Refused};
+use redpak_packages::family::{Descendant, FamilyContext, FamilyNode};
+use redpak_store::{ExclusiveLock, Node, SharedLock, Wait};
+
+/// How long a command waits for another one that works on the same node.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A loaded family.
+pub struct Loaded {
+    /// As opened and checked.
+    pub family: Family,
+    /// With the admin files on top.
+    pub effective: Effective,
+    /// For the package crate.
+    pub context: FamilyContext,
+}
+
+/// Locks of one change: the node's own, and what keeps the rest of the family still meanwhile.
+pub struct Locks {
+    /// The node.
+    pub node: Node,
+    /// The right to change it.
+    pub own: ExclusiveLock,
+    _above: Vec<SharedLock>,
+    _below: Vec<ExclusiveLock>,
+}
+
+/// Loads the family of a node. Warnings are returned beside.
+pub fn load(redpath: &Path, names: &Names) -> Result<(Loaded, Vec<Finding>), Refused> {
+    let family = Family::load(redpath, names.uid, LoadOptions::default())?;
+    let (effective, findings) = family.effective(true, names)?;
+    let below = descendants(&family.leaf().path, names)?;
+    let context = FamilyContext::from_effective(&effective, below);
+    Ok((Loaded { family, effective, context }, findings))
+}
+
+/// The nodes below, each with those between.
+fn descendants(path: &Path, names: &Names) -> Result<Vec<Descendant>, Refused> {
+    let mut nodes: BTreeMap<PathBuf, FamilyNode> = BTreeMap::new();
+    let mut found = Vec::new();
+    for below in redpak_nodes::descendants(path)? {
+        let alias = alias(&below.path, names);
+        let node = FamilyNode { alias, redpath: below.path.clone() };
+        let between =
+            nodes.values().filter(|upper| below.path.starts_with(&upper.redpath)).cloned().collect();
+        nodes.insert(below.path, node.clone());
+        found.push(Descendant { node, between });
+    }
+    Ok(found)
+}
+
+/// The alias of a node below: its packages count even when its configuration is wrong, and then it is called by its
+/// path.
+fn alias(path: &Path, names: &Names) -> String {
+    let named = |family: Family| {
+        let (effective, _) = family.effective(false, names).ok()?;
+        effective.nodes.last().map(|head| head.alias.clone())
+    };
+    let family = Family::load(path, names.uid, LoadOptions { force: true }).ok();
+    family.and_then(named).unwrap_or_else(|| path.display().to_string())
+}
+
+/// Locks a node to change it, its ancestors against changes, and its descendants, top down.
+pub fn lock(context: &FamilyContext) -> Result<Locks, Finding> {
+    let refused = |error: redpak_store::Error| error.finding();
+    let wait = Wait::For(PATIENCE);
+    let has_store = |node: &&FamilyNode| node.redpath.join(redpak_store::REDPAK_DIR).is_dir();
+    let mut above = Vec::new();
+    let (leaf, ancestors) =
+        context.nodes.split_last().ok_or_else(|| Finding::error("RP0315", "an empty family"))?;
+    for node in ancestors.iter().filter(has_store) {
+        above.push(Node::open(&node.redpath).and_then(|store| store.lock_shared(wait)).map_err(refused)?);
+    }
+    let node = Node::open(&leaf.redpath).map_err(refused)?;
+    let own = node.lock_exclusive(wait).map_err(refused)?;
+    let mut below = Vec::new();
+    for descendant in context.descendants.iter().map(|below| &below.node).filter(has_store) {
+        below.push(
+            Node::open(&descendant.redpath).and_then(|store| store.lock_exclusive(wait)).map_err(refused)?,
+        );
+    }
+    Ok(Locks { node, own, _above: above, _below: below })
+}
