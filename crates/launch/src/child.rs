@@ -31,7 +31,7 @@ pub(crate) fn run(child: Child<'_>, payload: Payload<'_>, single: &SingleThread)
         }
         Ok(Progress::Ready) => become_command(command, payload, channel),
         Err(error) => {
-            Report::Failed(error).send(&channel);
+            Report::Failed(error.with_host_paths()).send(&channel);
             process::PANICKED
         }
     }

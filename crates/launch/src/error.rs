@@ -121,6 +121,16 @@ pub struct LaunchError {
     pub hint: Option<String>,
 }
 
+impl LaunchError {
+    /// The host's paths as the host has them: while the tree is built, its root is found in a directory of it.
+    pub(crate) fn with_host_paths(mut self) -> Self {
+        if let Cause::System(error) = &mut self.cause {
+            error.arguments = error.arguments.replace(&format!("/{}", crate::tree::OLD_ROOT), "");
+        }
+        self
+    }
+}
+
 impl fmt::Display for LaunchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.mount {

@@ -23,7 +23,8 @@ use crate::tree::overlay::Scratch;
 
 /// The directory in the root tmpfs that is there while the tree is built, and that nothing may be mounted in.
 pub(crate) const RESERVED: &str = ".redpak-launch";
-const OLD_ROOT: &str = ".redpak-launch/host";
+/// Where the host's root is, meanwhile.
+pub(crate) const OLD_ROOT: &str = ".redpak-launch/host";
 
 /// The tree being built.
 pub(crate) struct Tree<'a> {
