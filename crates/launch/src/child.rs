@@ -82,7 +82,8 @@ fn start(command: Command<'_>, payload: Payload<'_>, channel: OwnedFd, single: &
         Ok(child.pid)
     });
     match told.stage(Stage::Command).and_then(|pid| init(pid, &channel)) {
-        Ok(code) => code,
+        // With the channel open: its end tells the supervisor that this process is as good as gone.
+        Ok(()) => process::exit_now(0),
         Err(error) => {
             Report::Failed(error).send(&channel);
             process::PANICKED
@@ -92,7 +93,7 @@ fn start(command: Command<'_>, payload: Payload<'_>, channel: OwnedFd, single: &
 
 /// Init: gives up what it has, reaps, tells when the command stops, and ends with the command and all else that runs
 /// in its pid namespace.
-fn init(command: Pid, channel: &OwnedFd) -> Result<u8, LaunchError> {
+fn init(command: Pid, channel: &OwnedFd) -> Result<(), LaunchError> {
     redpak_sys::error::describe_through(None);
     // Descriptors of the caller's that init kept open would hide the end of pipes from their other ends.
     descriptor::close_all_but(&[channel.as_raw_fd()], 0, Closing::Now).stage(Stage::Descriptors)?;
@@ -113,7 +114,7 @@ fn init(command: Pid, channel: &OwnedFd) -> Result<u8, LaunchError> {
         };
         end_all_others().stage(Stage::Supervise)?;
         report.send(channel);
-        return Ok(0);
+        return Ok(());
     }
 }
 

@@ -121,6 +121,7 @@ fn supervise(launch: Supervised<'_, '_>, single: &SingleThread) -> Result<Outcom
         running: None,
         helper: None,
         early: Vec::new(),
+        told: None,
         unrun: None,
     };
     let outcome = supervisor.release().and_then(|()| {
@@ -195,6 +196,8 @@ struct Supervisor<'a> {
     running: Option<Running>,
     /// Signals to pass on to the command when it exists.
     early: Vec<Signal>,
+    /// What init said of the command's end.
+    told: Option<Outcome>,
     /// Why the command could not be executed.
     unrun: Option<Outcome>,
 }
@@ -277,14 +280,15 @@ impl Supervisor<'_> {
                 self.unrun = Some(Outcome::NotExecutable { program, why });
             }
             Incoming::Report(Report::Stopped(by), ..) => self.stop(by)?,
-            Incoming::Report(Report::Exited(code), ..) => return Ok(Some(self.ended(Outcome::Exited(code)))),
-            Incoming::Report(Report::Signaled(signal), ..) => {
-                return Ok(Some(self.ended(Outcome::Signaled(signal))));
-            }
+            Incoming::Report(Report::Exited(code), ..) => self.told = Some(Outcome::Exited(code)),
+            Incoming::Report(Report::Signaled(signal), ..) => self.told = Some(Outcome::Signaled(signal)),
+            // Init's memory and descriptors are gone: nothing of the launch is seen any more.
             Incoming::End => {
                 self.channel = None;
-                if self.plan.namespaces.pid {
-                    return self.lost().map(Some);
+                match self.told.take() {
+                    Some(outcome) => return Ok(Some(self.ended(outcome))),
+                    None if self.plan.namespaces.pid => return self.lost().map(Some),
+                    None => {}
                 }
             }
         }

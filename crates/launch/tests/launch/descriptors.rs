@@ -54,7 +54,7 @@ fn preserved_descriptors_keep_their_numbers(who: Who) {
     let node = directory(who);
     let plan = shell(who, node.path(), "cat <&7; ls /proc/self/fd | tr '\\n' ' '");
     let how = How { preserve: &[7], keep: &[9], ..How::default() };
-    let prepare = "exec 5</etc/passwd; exec 7< <(echo seven); exec 9</etc/passwd";
+    let prepare = "exec 5</etc/passwd; echo seven >/tmp/redpak-seven-$$; exec 7</tmp/redpak-seven-$$; rm /tmp/redpak-seven-$$; exec 9</etc/passwd";
     let ran = finish(through_shell(who, prepare, &launcher(who, &plan, &how)));
     assert_eq!(ran.good(), "seven\n0 1 2 3 7 ");
 }

@@ -35,10 +35,7 @@ pub fn plan(who: Who, node: &Path, command: &[&str]) -> LaunchPlan {
         mounts: system(),
         rights: Rights { capabilities: vec![], no_new_privs: true },
         umask: 0o027,
-        environ: vec![
-            ("PATH".into(), "/usr/bin:/bin:/usr/sbin:/sbin".into()),
-            ("LANG".into(), "C.UTF-8".into()),
-        ],
+        environ: vec![("PATH".into(), "/usr/bin:/bin:/usr/sbin:/sbin".into()), ("LANG".into(), "C".into())],
         cwd: "/".into(),
         new_session: false,
         die_with_parent: false,

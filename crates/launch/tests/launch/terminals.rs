@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -44,7 +45,9 @@ impl Screen {
         rustix::pty::grantpt(&master).unwrap();
         rustix::pty::unlockpt(&master).unwrap();
         let name = rustix::pty::ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
-        let open = || File::options().read(true).write(true).open(&name).unwrap();
+        // A session leader that opens it would make it its own.
+        let flags = rustix::fs::OFlags::NOCTTY.bits() as i32;
+        let open = || File::options().read(true).write(true).custom_flags(flags).open(&name).unwrap();
         let mut command = Command::new(crate::harness::program());
         command.args(["tool", "terminal", kind]).arg(inner.get_program()).args(inner.get_args());
         command.stdin(open()).stdout(open()).stderr(open());
