@@ -35,14 +35,13 @@ fn one(out: &mut String, finding: &Finding, color: Color) {
             "\x1b[0m",
         ),
     };
+    let mut lines = finding.message.lines().map(printable);
+    let first = lines.next().unwrap_or_default();
     // Writing to a String cannot fail.
-    let _ = writeln!(
-        out,
-        "{paint}{}[{}]{reset}{bold}: {}{reset}",
-        finding.severity,
-        finding.code,
-        printable(&finding.message)
-    );
+    let _ = writeln!(out, "{paint}{}[{}]{reset}{bold}: {first}{reset}", finding.severity, finding.code);
+    for line in lines {
+        let _ = writeln!(out, "  {line}");
+    }
     let width = finding
         .place
         .iter()
@@ -145,6 +144,12 @@ mod tests {
         assert_eq!(below(1, 1, "\0").as_deref(), Some("^^^^^"));
         assert_eq!(below(4, 1, "abc").as_deref(), Some("   ^"), "behind the end of the line");
         assert_eq!(below(900, 1, "abc"), None, "behind what was kept of it");
+    }
+
+    #[test]
+    fn a_message_of_several_lines_keeps_them() {
+        let finding = Finding::error("RP0600", "two things:\n one\n t\x1bwo");
+        assert_eq!(text(&[finding], Color::Never), "error[RP0600]: two things:\n   one\n   t\\u{1b}wo\n");
     }
 
     #[test]
