@@ -84,7 +84,7 @@ fn unsigned_packages_are_refused_unless_the_repository_says_so() {
     let text =
         std::fs::read_to_string(ground.path().join(repo)).unwrap_or_default().replace("gpgcheck=0\n", "");
     ground.write(repo, &text);
-    ground.dnf("r/platform/a", &["install", "-y", "toolbox-1.0"]).expect(1).says("sign");
+    ground.dnf("r/platform/a", &["install", "-y", "toolbox-1.0"]).expect(1).says("no key to check it with");
     ground.wrap("r/platform/a", &["toolbox"]).expect(127);
 }
 
@@ -98,8 +98,10 @@ fn the_distributions_rpm_agrees() {
     let mut names: Vec<&str> = all.stdout.lines().collect();
     names.sort_unstable();
     assert_eq!(names, ["greet-1.0", "libgreet-1.0", "toolbox-1.0"]);
-    // --root needs chroot(2).
+    // --root needs chroot(2); Debian's rpm has the database elsewhere by default.
     if rustix::process::geteuid().is_root() {
-        run("rpm", &["--root", &node, "-qf", "/usr/bin/greet"]).ok().says("greet-1.0-1.x86_64");
+        run("rpm", &["--root", &node, "--dbpath", "/var/lib/rpm", "-qf", "/usr/bin/greet"])
+            .ok()
+            .says("greet-1.0-1.x86_64");
     }
 }

@@ -96,7 +96,11 @@ fn the_environment_is_the_familys() {
         .expect("redwrap runs");
     let text = String::from_utf8_lossy(&output.stdout);
     let names: BTreeSet<&str> = text.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
-    assert_eq!(names, BTreeSet::from(["GIVEN", "HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PS1", "TERM", "USER"]), "{text}");
+    assert_eq!(
+        names,
+        BTreeSet::from(["GIVEN", "HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PS1", "TERM", "USER"]),
+        "{text}"
+    );
     assert!(text.contains("LD_LIBRARY_PATH=/usr/lib64\n"), "{text}");
     assert!(text.contains("TERM=vt100\n") && text.contains("HOME=/var/home\n"), "{text}");
 }

@@ -6,8 +6,9 @@ use redpak_model::effective::{Effective, VariableAction};
 
 use crate::facts::HostFacts;
 
-/// Where programs are searched when the family says nothing.
-pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Where programs are searched when the family says nothing. What packages brought comes before `/usr/local`, which may
+/// be the host's: a node's own program is found first.
+pub const DEFAULT_PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin";
 
 /// The environment, sorted by name. `extra` is laid on top (`-e KEY=VALUE`).
 pub fn environ(
