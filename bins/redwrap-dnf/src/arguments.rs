@@ -118,7 +118,7 @@ pub enum Verb {
     Remove(Packages),
     /// Bring this node's packages to the newest version
     #[command(visible_aliases = ["up", "update"])]
-    Upgrade(Some_),
+    Upgrade(AnyPackages),
     /// Remove packages that nobody asked for and nothing needs
     Autoremove,
     /// Fetch packages into the current directory
@@ -149,7 +149,7 @@ pub enum Verb {
     Clean(CleanArguments),
     /// List available upgrades; exit code 100 when there are any
     #[command(visible_alias = "check-update")]
-    CheckUpgrade(Some_),
+    CheckUpgrade(AnyPackages),
     /// Create a node
     Manager(ManagerArguments),
     /// Verbs of dnf5 that redwrap-dnf does not have yet
@@ -167,7 +167,7 @@ pub struct Packages {
 
 /// Any number of packages.
 #[derive(Debug, Args)]
-pub struct Some_ {
+pub struct AnyPackages {
     /// Packages; all without one
     #[arg(value_name = "PACKAGE")]
     pub specs: Vec<String>,

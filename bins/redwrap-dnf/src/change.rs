@@ -5,6 +5,7 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use redpak_diagnostics::exit;
 use redpak_model::Names;
+use redpak_packages::Kind;
 use redpak_packages::execute::{self, ExecuteOptions, ExecuteRequest};
 use redpak_packages::solve::{Resolution, Scope, Session};
 use redpak_plan::TransactionView;
@@ -40,11 +41,13 @@ pub fn run(loaded: Loaded, wish: &Wish, common: &Common, names: &Names) -> Resul
         Wish::Remove(_) | Wish::Autoremove => (Scope::Installed, false),
     };
     let mut session = open_session(&loaded.context, common, scope, paths)?;
-    let resolution = match wish {
-        Wish::Install(specs) => session.install(specs),
-        Wish::Remove(specs) => session.remove(specs),
-        Wish::Upgrade(specs) => session.upgrade(specs),
-        Wish::Autoremove => session.autoremove(),
+    let resolution = match solve(&mut session, wish) {
+        // A file that is required may stand in file lists that were too large to be loaded at once.
+        Err(error) if error.kind == Kind::Unsolvable && session.lacks_filelists() => {
+            session = open_session(&loaded.context, common, scope, true)?;
+            solve(&mut session, wish)
+        }
+        result => result,
     }?;
     report_session(&session);
     announce(&session, &resolution, common)?;
@@ -59,7 +62,8 @@ pub fn run(loaded: Loaded, wish: &Wish, common: &Common, names: &Names) -> Resul
         if !common.json {
             println!("Operation aborted.");
         }
-        return Ok(if common.assumeno { exit::OK } else { exit::ERROR });
+        // As dnf has it, with --assumeno too.
+        return Ok(exit::ERROR);
     }
     fetch(&session, &resolution, common)?;
     if fetching_only {
@@ -69,6 +73,15 @@ pub fn run(loaded: Loaded, wish: &Wish, common: &Common, names: &Names) -> Resul
     match locks {
         Some(locks) => carry_out(&session, &resolution, &loaded, &locks, common, names),
         None => Ok(exit::OK),
+    }
+}
+
+fn solve(session: &mut Session, wish: &Wish) -> redpak_packages::Result<Resolution> {
+    match wish {
+        Wish::Install(specs) => session.install(specs),
+        Wish::Remove(specs) => session.remove(specs),
+        Wish::Upgrade(specs) => session.upgrade(specs),
+        Wish::Autoremove => session.autoremove(),
     }
 }
 

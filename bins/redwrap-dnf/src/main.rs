@@ -186,9 +186,19 @@ pub fn report_session(session: &Session) {
     session.warnings().iter().for_each(|warning| eprintln!("warning: {}", printable(warning)));
 }
 
-/// Shows findings.
+/// Shows findings. A list in a message stands line by line between the sentence and the hint.
 pub fn report(findings: &[Finding]) {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
         || !std::io::stderr().is_terminal();
-    eprint!("{}", render::text(findings, if plain { Color::Never } else { Color::Always }));
+    let color = if plain { Color::Never } else { Color::Always };
+    for finding in findings {
+        let mut lines = finding.message.lines();
+        let mut head = finding.clone();
+        head.message = lines.next().unwrap_or_default().to_owned();
+        let rest: Vec<String> = lines.map(printable).collect();
+        let hint = if rest.is_empty() { None } else { head.hint.take() };
+        eprint!("{}", render::text(&[head], color));
+        rest.iter().for_each(|line| eprintln!("{line}"));
+        hint.iter().for_each(|hint| eprintln!(" = help: {}", printable(hint)));
+    }
 }

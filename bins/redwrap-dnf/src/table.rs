@@ -138,12 +138,12 @@ pub fn transaction(transaction: &Transaction, node: &str, download: u64) -> Stri
         }
         let _ = writeln!(summary, " {title:<30} {:>4} packages", steps.len());
     }
-    let mut out = table.render();
+    let mut out = if transaction.steps.is_empty() { String::new() } else { table.render() };
     if !summary.is_empty() {
         let _ = write!(out, "\nTransaction Summary:\n{summary}");
     }
     for (nevra, reason) in &transaction.marks {
-        let _ = writeln!(out, " {nevra}: the reason becomes {}", format!("{reason:?}").to_lowercase());
+        let _ = writeln!(out, "{nevra}: the reason becomes {}", format!("{reason:?}").to_lowercase());
     }
     let _ = write!(out, "\n{}", totals(transaction, download));
     out

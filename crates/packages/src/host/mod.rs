@@ -10,7 +10,7 @@ mod elf;
 mod loader;
 mod view;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
@@ -92,14 +92,15 @@ pub fn declared(pool: &mut Pool, installed: RepoId, family: &FamilyContext) -> R
 /// Adds the files that packages ask for and that the host has where the root node exports them. Returns what was
 /// added.
 pub fn offer_files(pool: &mut Pool, installed: RepoId, family: &FamilyContext) -> Result<Option<PackageId>> {
-    let mut asked = BTreeSet::new();
-    for id in pool.packages().collect::<Vec<_>>() {
+    // Dependencies are many, and different ones few.
+    let mut dependencies = HashSet::new();
+    for id in pool.packages() {
         for kind in [DepKind::Requires, DepKind::Recommends] {
-            for dep in pool.package(id).dependencies(kind) {
-                files_in(pool, dep, &mut asked);
-            }
+            dependencies.extend(pool.package(id).dependencies(kind));
         }
     }
+    let mut asked = BTreeSet::new();
+    dependencies.into_iter().for_each(|dep| files_in(pool, dep, &mut asked));
     let there: Vec<String> = asked.into_iter().filter(|file| family.host.has(Path::new(file))).collect();
     if there.is_empty() {
         return Ok(None);

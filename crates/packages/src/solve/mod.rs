@@ -88,6 +88,14 @@ impl Session {
         Ok(())
     }
 
+    /// Whether file lists of a repository were left out for their size.
+    pub fn lacks_filelists(&self) -> bool {
+        self.universe
+            .available
+            .iter()
+            .any(|repo| !repo.loaded.filelists && repo.synced.repomd.file("filelists").is_some())
+    }
+
     /// Warnings with a place in a file.
     pub fn findings(&self) -> &[Finding] {
         &self.universe.findings

@@ -8,6 +8,7 @@ use super::Session;
 use super::explain::explain;
 use crate::error::{Kind, PackagesError, Result};
 use crate::fetch::url;
+use crate::repos::RepoConfig;
 use crate::transaction::{Action, Nevra, PackageSource, Reason, Step, Transaction};
 use crate::universe::Owner;
 
@@ -246,6 +247,18 @@ impl Session {
         })
     }
 
+    /// A key in the file system of the node that names it, else on the host.
+    fn key_url(&self, repo: &RepoConfig, key: &str) -> String {
+        let node = self.family.nodes.iter().find(|node| node.alias == repo.node);
+        let inside = url::local_path(key)
+            .zip(node)
+            .map(|(path, node)| node.redpath.join(path.strip_prefix("/").unwrap_or(&path)));
+        match inside.filter(|path| path.is_file()) {
+            Some(path) => format!("file://{}", path.display()),
+            None => key.to_owned(),
+        }
+    }
+
     /// Where a package comes from.
     pub fn source(&self, package: PackageId, nevra: &Nevra) -> Result<PackageSource> {
         if let Some(path) = self.universe.files.get(&package) {
@@ -290,7 +303,7 @@ impl Session {
             checksum: Some(checksum),
             size: found.download_size(),
             gpgcheck: !self.options.no_gpgcheck && repo.gpgcheck.unwrap_or(self.family.gpgcheck_default()),
-            keys: repo.gpgkey.clone(),
+            keys: repo.gpgkey.iter().map(|key| self.key_url(repo, key)).collect(),
         })
     }
 }

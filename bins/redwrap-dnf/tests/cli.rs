@@ -1,0 +1,99 @@
+//! `redwrap-dnf` by binary: exit codes and what people see, on real packages.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// 170 real packages.
+const REAL: &str = "/var/cache/redpak-tests/realrepo";
+
+fn dnf(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_redwrap-dnf"))
+        .args(arguments)
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("starts")
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Runs, and asserts exit code and a part of what is printed.
+fn expect(arguments: &[&str], code: i32, part: &str) -> String {
+    let output = dnf(arguments);
+    let text = text(&output);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
+    assert!(text.contains(part), "{arguments:?}: `{part}` is not in: {text}");
+    text
+}
+
+fn skip(reason: &str) {
+    assert!(std::env::var_os("REDPAK_MUST_WORK").is_none(), "{reason}");
+    println!("SKIP: {reason}");
+}
+
+#[test]
+fn the_command_line_is_judged_first() {
+    expect(&["install", "jq"], 2, "which node?");
+    expect(&["--redpath", "/nowhere", "frobnicate"], 2, "there is no verb `frobnicate`");
+    expect(&["--redpath", "/nowhere", "history", "list"], 1, "not supported yet: history");
+    expect(&["--redpath", "/nowhere", "install"], 2, "required");
+    expect(&["--redpath", "/nowhere", "--setopt=x", "list"], 2, "KEY=VALUE");
+    expect(&["--redpath", "/nowhere", "list"], 1, "error[");
+    expect(&["--help"], 0, "Examples:");
+}
+
+#[test]
+fn packages_come_and_go() {
+    if !Path::new(REAL).is_dir() {
+        return skip("no repository of real packages");
+    }
+    let directory =
+        tempfile::Builder::new().prefix("redpak-cli-").tempdir_in("/var/tmp").expect("a directory");
+    let root = directory.path().join("root");
+    let platform = root.join("platform");
+    let app = platform.join("app");
+    let (root, platform, app) =
+        (root.to_str().expect("text"), platform.to_str().expect("text"), app.to_str().expect("text"));
+    expect(&["manager", "--redpath", platform, "--alias", "platform"], 0, "a root node");
+    expect(&["manager", "--redpath", app], 0, &format!("child of {platform}"));
+    let repos = Path::new(root).join("etc/yum.repos.d");
+    fs::create_dir_all(&repos).expect("writable");
+    let file = format!("[real]\nname=Real\nbaseurl=file://{REAL}\ngpgcheck=0\n");
+    fs::write(repos.join("real.repo"), file).expect("writable");
+    if !sandboxes_can_be_made() {
+        return skip("no user namespaces");
+    }
+    expect(&["-r", root, "install", "-y", "jq"], 1, "the root node's packages are the host's");
+    let table = expect(&["-r", platform, "install", "--assumeno", "hello"], 1, "Operation aborted.");
+    assert!(table.contains("Installing:\n hello ") && table.contains("Transaction Summary:"), "{table}");
+    expect(&["-r", platform, "list", "--installed"], 0, "");
+    expect(&["-r", platform, "install", "-y", "hello"], 0, "Complete!");
+    let rows = dnf(&["-r", platform, "list", "--installed", "--json"]);
+    let rows: serde_json::Value = serde_json::from_slice(&rows.stdout).expect("JSON");
+    assert_eq!((rows[0]["name"].as_str(), rows[0]["place"].as_str()), (Some("hello"), Some("platform")));
+    expect(
+        &["-r", app, "install", "-y", "hello"],
+        0,
+        "hello: provided by platform (hello-2.10-3.x86_64)\nNothing to do.",
+    );
+    expect(&["-r", app, "remove", "-y", "hello"], 1, "belongs to the node `platform`");
+    expect(&["-r", app, "list", "--family"], 0, "platform");
+    expect(&["-r", platform, "check-upgrade"], 0, "");
+    expect(&["-r", platform, "install", "no-such-thing"], 1, "no match for argument: no-such-thing");
+    // A list of problems stands line by line.
+    let refused = expect(&["-r", platform, "install", "-y", "libc6"], 1, "it brings the C library");
+    assert!(!refused.contains("\\n"), "{refused}");
+    expect(&["-r", platform, "remove", "-y", "hello"], 0, "Removing:\n hello ");
+    expect(&["-r", platform, "clean"], 0, "files removed");
+    expect(&["-r", platform, "-C", "list"], 1, "nothing is kept of the repository `real`");
+}
+
+/// Whether the sandbox of package work can be made here.
+fn sandboxes_can_be_made() -> bool {
+    Command::new("unshare")
+        .args(["--user", "--map-root-user", "true"])
+        .status()
+        .is_ok_and(|status| status.success())
+}
