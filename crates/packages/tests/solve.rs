@@ -2,10 +2,10 @@
 
 mod lab;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use lab::{Lab, add_repo, find, installed, package, ready, steps, url, words};
+use lab::{Lab, add_repo, find, installed, package, ready, repo_in, steps, url, words};
 use redpak_packages::Kind;
 use redpak_packages::family::{Descendant, FamilyContext, FamilyNode};
 use redpak_packages::options::Options;
@@ -14,12 +14,14 @@ use redpak_packages::transaction::Reason;
 /// What every test needs.
 const TOOLS: [&str; 3] = ["rpmbuild", "rpm", "createrepo_c"];
 
-/// One repository for all tests of this program, built once.
-fn demo() -> &'static (Lab, PathBuf) {
-    static DEMO: OnceLock<(Lab, PathBuf)> = OnceLock::new();
+/// One repository for all tests of this program, built once, in cargo's directory for what tests leave.
+fn demo() -> &'static Path {
+    static DEMO: OnceLock<PathBuf> = OnceLock::new();
     DEMO.get_or_init(|| {
-        let lab = Lab::new();
-        let repo = lab.repo(
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("solve");
+        let _ = std::fs::remove_dir_all(&directory);
+        repo_in(
+            &directory,
             "demo",
             &[
                 package("lib", "1", &["Provides: lib.so.1"]),
@@ -39,8 +41,7 @@ fn demo() -> &'static (Lab, PathBuf) {
                 package("needs-libc", "1", &["Requires: libc.so.6()(64bit)", "Requires: /bin/sh"]),
                 package("bash", "99", &["Provides: /usr/bin/bash"]),
             ],
-        );
-        (lab, repo)
+        )
     })
 }
 
@@ -49,7 +50,7 @@ fn setup(paths: &[&str]) -> Option<(Lab, FamilyContext, PathBuf)> {
     if !ready(&TOOLS) {
         return None;
     }
-    let repo = demo().1.clone();
+    let repo = demo().to_owned();
     let lab = Lab::new();
     let family = lab.family(paths);
     add_repo(&family.nodes[0], "demo", &url(&repo), "");

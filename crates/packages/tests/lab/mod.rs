@@ -64,13 +64,7 @@ impl Lab {
 
     /// Builds packages into a repository; returns its directory.
     pub fn repo(&self, id: &str, packages: &[Package]) -> PathBuf {
-        let repo = self.path().join("repos").join(id);
-        fs::create_dir_all(&repo).expect("writable");
-        for package in packages {
-            build(package, &self.path().join("build"), &repo);
-        }
-        createrepo(&repo);
-        repo
+        repo_in(self.path(), id, packages)
     }
 
     /// Makes a node (`root/child` lies below `root`).
@@ -97,6 +91,17 @@ impl Lab {
         let cache = Cache::at(&self.path().join("cache"));
         Session::open_with(family.clone(), options, cache, Scope::All, &|_, _| {})
     }
+}
+
+/// Builds packages into a repository below a directory.
+pub fn repo_in(directory: &Path, id: &str, packages: &[Package]) -> PathBuf {
+    let repo = directory.join("repos").join(id);
+    fs::create_dir_all(&repo).expect("writable");
+    for package in packages {
+        build(package, &directory.join("build"), &repo);
+    }
+    createrepo(&repo);
+    repo
 }
 
 /// Writes a `.repo` file into a node.
