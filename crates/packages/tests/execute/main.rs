@@ -39,7 +39,7 @@ fn main() -> ExitCode {
         println!("test {name} ... {}", if good { "ok" } else { "FAILED" });
         failed += u32::from(!good);
     }
-    println!("{} tests, {failed} failed", tests.len());
+    println!("test result: {} passed, {failed} failed", tests.len() - failed as usize);
     if rustix::process::geteuid().is_root() && std::env::var_os(AS_USER).is_none() {
         failed += u32::from(!again_as_user(&words));
     }
