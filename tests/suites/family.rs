@@ -105,3 +105,45 @@ fn the_distributions_rpm_agrees() {
             .says("greet-1.0-1.x86_64");
     }
 }
+
+#[test]
+fn a_full_node_is_root_and_leaf_in_one() {
+    let Some(packages) = repository("REDPAK_DEMO_REPOSITORY") else {
+        skip("the demonstration's repository is not there: set REDPAK_DEMO_REPOSITORY");
+        return;
+    };
+    let ground = Ground::new();
+    ground.create("f", &["-m", "full"]);
+    ground.repository("f", "demo", &packages);
+    ground.dnf("f", &["install", "-y", "greet", "libgreet-1.0", "toolbox-1.0"]).ok();
+    ground.wrap("f", &["greet"]).ok().says("version 1.0");
+    ground.create("f/child", &[]);
+    ground.wrap("f/child", &["toolbox"]).ok().says("toolbox 1.0");
+    ground.dnf("f/child", &["install", "-y", "toolbox"]).ok().says("provided by f");
+    ground.dnf("f", &["remove", "-y", "toolbox"]).ok();
+    ground.wrap("f", &["toolbox"]).expect(127);
+    ground.dnf("f", &["list", "--installed"]).ok().says("greet.x86_64");
+}
+
+#[test]
+fn nothing_is_installed_into_a_root_that_speaks_for_the_host() {
+    let Some(ground) = family() else { return };
+    ground.dnf("r", &["install", "-y", "toolbox-1.0"]).expect(1).says("the host's");
+}
+
+#[test]
+fn nothing_that_runs_in_a_node_can_write_what_redpak_keeps_there() {
+    let Some(ground) = family() else { return };
+    ground.dnf("r/platform", &["install", "-y", "toolbox-1.0"]).ok();
+    let kept = ground.path().join("r/.redpak/cache");
+    assert!(kept.is_dir(), "the family's cache is not in {}", kept.display());
+    for node in ["r", "r/platform"] {
+        let found = ground.wrap(node, &["sh", "-c", "find / -path /proc -prune -o \\( -name '*.solv' -o -name manifest.json \\) -print 2>/dev/null"]);
+        assert_eq!(
+            found.stdout.lines().filter(|line| !line.starts_with("/usr/")).count(),
+            0,
+            "{}",
+            found.stdout
+        );
+    }
+}

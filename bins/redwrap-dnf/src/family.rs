@@ -73,7 +73,7 @@ fn alias(path: &Path, names: &Names) -> String {
 pub fn lock(context: &FamilyContext) -> Result<Locks, Finding> {
     let refused = |error: redpak_store::Error| error.finding();
     let wait = Wait::For(PATIENCE);
-    let has_store = |node: &&FamilyNode| node.redpath.join(redpak_store::REDPAK_DIR).is_dir();
+    let has_store = |node: &&FamilyNode| node.redpath.join(redpak_store::REDPAK_DIR).join("current").exists();
     let mut above = Vec::new();
     let (leaf, ancestors) =
         context.nodes.split_last().ok_or_else(|| Finding::error("RP0315", "an empty family"))?;

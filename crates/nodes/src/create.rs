@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use redpak_diagnostics::Finding;
-use redpak_model::effective::{Effective, ExportKind, Lies};
+use redpak_model::effective::Effective;
 use redpak_model::status::{Parent, State, Status};
 use redpak_model::{Names, NodeText, SourceText};
-use redpak_plan::transaction_view::SNIPPET;
 
 use crate::codes;
 use crate::family::{Family, LoadOptions, Refused};
@@ -151,17 +150,10 @@ fn fits(model: Option<&str>, parent: Option<&Path>, path: &Path) -> Result<(), F
     }
 }
 
-/// A node gets generations when its own files export a directory that packages own. A child always does.
+/// A child always gets generations, a root node when its own files show what packages put into it.
 fn wants_generation(effective: &Effective) -> bool {
     let leaf = effective.nodes.len() - 1;
-    leaf > 0
-        || effective.exports.iter().any(|export| match &export.kind {
-            ExportKind::Bind { source, .. } | ExportKind::Overlay { source } if export.level == leaf => {
-                matches!(&source.lies, Lies::Own { beneath }
-                    if beneath.starts_with(".redpak") || SNIPPET.iter().any(|top| *top != "etc" && beneath.starts_with(top)))
-            }
-            _ => false,
-        })
+    leaf > 0 || redpak_plan::transaction_view::has_packages(effective, leaf)
 }
 
 /// Where a new node goes.

@@ -1,8 +1,8 @@
 //! Where downloads, caches and what was seen of repositories are kept.
 //!
-//! One cache serves a family: the `cachedir` of the configuration, else `var/cache/redpak` of the root node, or of the
+//! One cache serves a family: the `cachedir` of the configuration, else `.redpak/cache` of the root node, or of the
 //! leaf for who may not write there; else a temporary directory. What was seen of repositories lies apart
-//! (`persistdir`, `var/lib/redpak`), since `clean` does not forget it.
+//! (`persistdir`, else `.redpak/seen`), since `clean` does not forget it.
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -16,7 +16,12 @@ use crate::family::FamilyContext;
 use crate::fetch::digest::sha256;
 use crate::repos::RepoConfig;
 
-/// The directories of a cache.
+/// Below a node's directory, where nothing that runs in a node can write: libsolv believes what it wrote itself.
+pub(crate) const CACHE: &str = ".redpak/cache";
+/// What was seen of repositories.
+pub(crate) const SEEN: &str = ".redpak";
+
+/// The cache of one family.
 #[derive(Debug)]
 pub struct Cache {
     root: PathBuf,
@@ -33,7 +38,7 @@ impl Cache {
             let places = set.iter().cloned().chain([root.join(below), leaf.join(below)]);
             places.into_iter().find(|place| can_write(place))
         };
-        let found = choose(&family.cachedir, "var/cache/redpak");
+        let found = choose(&family.cachedir, CACHE);
         let temporary = match found {
             Some(_) => None,
             None => Some(TempDir::with_prefix("redpak-cache-").map_err(|error| {
@@ -43,7 +48,7 @@ impl Cache {
         };
         let temporary_path = || temporary.as_ref().map(|dir| dir.path().to_owned()).unwrap_or_default();
         let root = found.unwrap_or_else(temporary_path);
-        let seen = choose(&family.persistdir, "var/lib/redpak").unwrap_or_else(|| root.clone()).join("seen");
+        let seen = choose(&family.persistdir, SEEN).unwrap_or_else(|| root.clone()).join("seen");
         Ok(Self { root, seen, _temporary: temporary })
     }
 

@@ -72,19 +72,34 @@ impl FamilyContext {
         let value =
             |setting: &Option<Sourced<PathBuf>>| setting.as_ref().map(|setting| setting.value.clone());
         let host = host_view(effective);
+        let bare = !redpak_plan::transaction_view::shows_host(effective);
+        let mut nodes: Vec<FamilyNode> = effective
+            .nodes
+            .iter()
+            .map(|node| FamilyNode { alias: node.alias.clone(), redpath: node.redpath.clone() })
+            .collect();
+        // A root node that shows the host and has packages of its own: the host stands above it, as a node without
+        // files.
+        let above = usize::from(!bare && redpak_plan::transaction_view::has_packages(effective, 0));
+        let (mut cachedir, mut persistdir) = (value(&settings.cachedir), value(&settings.persistdir));
+        if above > 0 {
+            let root = nodes[0].redpath.clone();
+            cachedir = cachedir.or_else(|| Some(root.join(crate::cache::CACHE)));
+            persistdir = persistdir.or_else(|| Some(root.join(crate::cache::SEEN)));
+            nodes.insert(0, FamilyNode { alias: "host".to_owned(), redpath: root.join(".redpak/host") });
+        }
         Self {
-            nodes: effective
-                .nodes
-                .iter()
-                .map(|node| FamilyNode { alias: node.alias.clone(), redpath: node.redpath.clone() })
-                .collect(),
-            bare: !redpak_plan::transaction_view::shows_host(effective),
+            nodes,
+            bare,
             arch: machine_arch().to_owned(),
-            gpgcheck: settings.gpgcheck.as_ref().map(|set| SetBy { value: set.value, node: set.origin.node }),
+            gpgcheck: settings
+                .gpgcheck
+                .as_ref()
+                .map(|set| SetBy { value: set.value, node: set.origin.node + above }),
             // Of a child, the setting names the child's own database, whose place redpak knows.
             rpmdir: settings.rpmdir.as_ref().filter(|set| set.origin.node == 0).map(|set| set.value.clone()),
-            cachedir: value(&settings.cachedir),
-            persistdir: value(&settings.persistdir),
+            cachedir,
+            persistdir,
             host_provides: settings.host_provides.iter().map(|text| text.value.clone()).collect(),
             host,
             descendants,

@@ -97,7 +97,7 @@ impl PrivateCopy {
 
 /// The current generation of a node.
 pub fn current(node: &FamilyNode) -> Result<Option<u64>> {
-    if fs::symlink_metadata(node.redpath.join(REDPAK_DIR)).is_err() {
+    if fs::symlink_metadata(node.redpath.join(REDPAK_DIR).join("current")).is_err() {
         return Ok(None);
     }
     Node::open(&node.redpath).and_then(|store| store.current()).map_err(|error| store_error(node, error))

@@ -155,6 +155,21 @@ pub fn shows_host(effective: &Effective) -> bool {
     })
 }
 
+/// Whether a node's own files export a directory that packages own: then it has packages, and generations for them.
+pub fn has_packages(effective: &Effective, level: usize) -> bool {
+    effective.exports.iter().filter(|export| export.level == level).any(|export| match &export.kind {
+        ExportKind::Bind { source, .. } | ExportKind::Overlay { source } => match &source.lies {
+            // NODE/etc holds the configuration; packaged /etc is in the generation only.
+            Lies::Own { beneath } => {
+                beneath.starts_with(".redpak")
+                    || SNIPPET.iter().any(|top| *top != "etc" && beneath.starts_with(top))
+            }
+            _ => false,
+        },
+        _ => false,
+    })
+}
+
 fn mount_points(top: &str, accounts: bool) -> Vec<(PathBuf, MountPoint)> {
     match top {
         "usr" => vec![("lib/sysimage/rpm".into(), MountPoint::Directory)],
