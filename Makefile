@@ -2,7 +2,6 @@
 # Everything is safe to repeat; nothing but `setup` (and so `demo`, `test`) touches the system.
 
 SHELL := /bin/bash
-HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 PREFIX ?= /usr/local
 DESTDIR ?=
 BIN := target/bin
@@ -24,12 +23,13 @@ setup:
 # redwrap is static: it starts faster, and needs nothing of the host. The others link librpm and libsolv.
 build:
 	@mkdir -p $(BIN)
-	@echo "building redconf and redwrap-dnf"
-	@cargo build --quiet --release --locked -p redconf -p redwrap-dnf
-	@echo "building redwrap, static"
-	@host=$$(rustc -vV | sed -n 's/^host: //p'); \
-	 RUSTFLAGS="-C target-feature=+crt-static" cargo build --quiet --release --locked -p redwrap --target $$host && \
-	 install -m 755 target/$$host/release/redwrap target/release/redconf target/release/redwrap-dnf $(BIN)/
+	@[ -t 1 ] || quiet=--quiet; \
+	 echo "building redconf and redwrap-dnf (a few minutes the first time)" && \
+	 cargo build $$quiet --release --locked -p redconf -p redwrap-dnf && \
+	 echo "building redwrap, static" && \
+	 host=$$(rustc -vV | sed -n 's/^host: //p') && \
+	 RUSTFLAGS="-C target-feature=+crt-static" cargo build $$quiet --profile static --locked -p redwrap --target $$host && \
+	 install -m 755 target/$$host/static/redwrap target/release/redconf target/release/redwrap-dnf $(BIN)/
 	@ls -l $(BIN) | awk 'NR > 1 { print "built $(BIN)/" $$9 " (" $$5 " bytes)" }'
 
 demo: setup

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use redpak_diagnostics::{Finding, exit};
 use redpak_model::Names;
-use redpak_model::effective::{Effective, ExportKind, Origin, VariableAction};
+use redpak_model::effective::{Access, Effective, ExportKind, Origin, VariableAction};
 use redpak_nodes::{Family, LoadOptions, Refused};
 
 use crate::arguments::ShowArguments;
@@ -110,16 +110,37 @@ fn lines(effective: &Effective) -> Vec<String> {
     }
     out.push("exports:".into());
     for export in &effective.exports {
-        let what = match &export.kind {
-            ExportKind::Bind { source, access, .. } => format!("{access:?} {}", source.host.display()),
-            ExportKind::Overlay { source } => format!("Overlay {}", source.host.display()),
-            ExportKind::Symlink { target } => format!("Symlink {target}"),
-            other => format!("{other:?}"),
-        };
-        let private = if export.private { " (private)" } else { "" };
-        out.push(format!("  {}: {what}{private}  {}", export.mount.display(), at(&export.origin)));
+        let what = words(&export.kind, export.private);
+        out.push(format!("  {}: {what}  {}", export.mount.display(), at(&export.origin)));
     }
     out
+}
+
+/// An export as the configuration spells it: its mode, then its source.
+fn words(kind: &ExportKind, private: bool) -> String {
+    match kind {
+        ExportKind::Bind { source, access, file } => {
+            let mode = match (access, private, file) {
+                (Access::ReadOnly, false, false) => "Restricted",
+                (Access::ReadOnly, false, true) => "RestrictedFile",
+                (Access::ReadOnly, true, _) => "PrivateRestricted",
+                (Access::ReadWrite, false, false) => "Public",
+                (Access::ReadWrite, false, true) => "PublicFile",
+                (Access::ReadWrite, true, false) => "Private",
+                (Access::ReadWrite, true, true) => "PrivateFile",
+            };
+            format!("{mode} {}", source.host.display())
+        }
+        ExportKind::Overlay { source } => format!("Overlay {}", source.host.display()),
+        ExportKind::Symlink { target } => format!("Symlink {target}"),
+        ExportKind::Anonymous => "Anonymous".into(),
+        ExportKind::Tmpfs { size: Some(size) } => format!("Tmpfs, {size} bytes"),
+        ExportKind::Tmpfs { size: None } => "Tmpfs".into(),
+        ExportKind::Procfs => "Procfs".into(),
+        ExportKind::Devfs => "Devfs".into(),
+        ExportKind::Passwd => "Passwd".into(),
+        ExportKind::Group => "Group".into(),
+    }
 }
 
 /// Judges the nodes at and below each path, normal and admin.
