@@ -56,7 +56,7 @@ struct DatabaseRecord {
 
 impl PrivateCopy {
     /// Copies a database directory.
-    fn of(database: &Path) -> Result<Self> {
+    pub(crate) fn of(database: &Path) -> Result<Self> {
         let directory = TempDir::with_prefix("redpak-rpmdb-")
             .map_err(|error| PackagesError::io("mkdtemp(redpak-rpmdb-)", error))?;
         let inside = directory.path().join("var/lib/rpm");

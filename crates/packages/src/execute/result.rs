@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
+use redpak_solv::Pool;
 use redpak_store::{Stage, Written, WrittenKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -11,6 +12,7 @@ use super::database;
 use super::error::{ExecuteError, ExecuteErrorKind, Result};
 use super::package::{VerifiedPackage, sha256_of};
 use super::supervise::{Finished, PathSet};
+use crate::installed::PrivateCopy;
 use crate::transaction::{Action, Nevra, Reason, Transaction};
 
 /// Account files: redpak handles users itself.
@@ -92,6 +94,7 @@ pub(crate) fn judge(
         return Err(differs(&expected, &finished.packages));
     }
     let rpmdb = database_record(stage, packages.len())?;
+    database_as_it_lies(stage, &expected)?;
     let written = stage.written()?;
     accounts(&written, &finished.owned)?;
     let unowned = unowned(before, &written, &finished.owned);
@@ -133,6 +136,32 @@ fn database_record(stage: &Stage, packages: usize) -> Result<Value> {
     let file = stage.open_database_file(database::FILE)?;
     let (sha256, size) = sha256_of(file).map_err(|e| ExecuteError::system("read(the new database)", e))?;
     Ok(json!({ "sha256": sha256, "packages": packages, "size": size }))
+}
+
+/// What the next command will read: the file as it lies there, now that nobody is left who could change it. librpm's own
+/// account comes from the sandbox, and from a file that a scriptlet may have put another one in the place of.
+fn database_as_it_lies(stage: &Stage, expected: &[Nevra]) -> Result<()> {
+    let place = stage.path().join("db");
+    let failed = || ExecuteError::new(ExecuteErrorKind::Result, "the new database cannot be read");
+    let copy = PrivateCopy::of(&place).map_err(|e| failed().with_source(e))?;
+    let mut pool = Pool::new(std::env::consts::ARCH).map_err(|e| failed().with_source(e))?;
+    let repo = pool.add_repo("@staged");
+    let ids = pool.load_rpmdb(repo, copy.root()).map_err(|e| failed().with_source(e))?;
+    let spelled = |id| {
+        let package = pool.package(id);
+        format!("{}-{}.{}", package.name(), package.evr(), package.arch())
+    };
+    let found: BTreeSet<String> = ids.iter().map(|id| spelled(*id)).collect();
+    let wanted: BTreeSet<String> = expected.iter().map(ToString::to_string).collect();
+    if ids.len() == expected.len() && found == wanted {
+        return Ok(());
+    }
+    let text = format!(
+        "the new database holds {} packages, and should hold {}: a scriptlet changed it",
+        ids.len(),
+        expected.len()
+    );
+    Err(ExecuteError::new(ExecuteErrorKind::Result, text))
 }
 
 fn accounts(written: &[Written], owned: &PathSet) -> Result<()> {

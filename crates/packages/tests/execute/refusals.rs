@@ -8,6 +8,7 @@ use crate::fixture::{Fixture, replace, step};
 
 pub const TESTS: &[Test] = &[
     ("what_is_not_the_nodes_own_cannot_be_removed", what_is_not_the_nodes_own_cannot_be_removed),
+    ("the_database_is_not_for_scriptlets", the_database_is_not_for_scriptlets),
     ("accounts_are_not_for_scriptlets", accounts_are_not_for_scriptlets),
     ("payloads_have_their_places", payloads_have_their_places),
     ("what_was_not_decided_is_not_done", what_was_not_decided_is_not_done),
@@ -33,6 +34,24 @@ fn what_is_not_the_nodes_own_cannot_be_removed() {
         }
     }
     assert!(std::path::Path::new("/usr/bin/env").exists());
+}
+
+/// A scriptlet has root's rights in the sandbox, and the database lies in it. librpm does not notice: it has it open.
+fn the_database_is_not_for_scriptlets() {
+    let mut f = Fixture::new();
+    let good = f.one_file("good", "1", "/usr/share/good", "");
+    f.install(&[&good]).unwrap();
+    let place = "/usr/lib/sysimage/rpm";
+    for script in [
+        format!("rm -f {place}/*"),
+        format!("rm -f {place}/*; cp {place}.kept {place}/rpmdb.sqlite"),
+        format!("rm -f {place}/*; echo x > {place}/rpmdb.sqlite"),
+    ] {
+        let scripts = format!("%pre\ncp {place}/rpmdb.sqlite {place}.kept\n%posttrans\n{script}\n");
+        let package = f.one_file("eraser", "1", "/usr/share/eraser", &scripts);
+        let error = f.refused(vec![step(Action::Install, &package)]);
+        assert!(matches!(error.kind, ExecuteErrorKind::Result | ExecuteErrorKind::Rpm), "{script}: {error}");
+    }
 }
 
 fn accounts_are_not_for_scriptlets() {
