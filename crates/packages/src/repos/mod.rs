@@ -8,20 +8,18 @@ pub mod config;
 pub mod ini;
 pub mod vars;
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use redpak_diagnostics::Finding;
+use redpak_nodes::checked;
+use rustix::fs::{Mode, OFlags, fstat, open, openat};
+use rustix::io::Errno;
 
 pub use config::RepoConfig;
 pub use vars::Variables;
 
 use crate::error::{Kind, PackagesError, Result};
 use crate::family::FamilyContext;
-
-/// A `.repo` file is not larger than this.
-const MAX_FILE: u64 = 1 << 20;
 
 /// A `.repo` file, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +45,7 @@ pub struct Repositories {
 pub fn variables(family: &FamilyContext, releasever: Option<&str>) -> Result<Variables> {
     let mut variables = Variables::of_arch(&family.arch);
     for node in &family.nodes {
-        for path in sorted_files(&node.redpath.join("etc/dnf/vars"))? {
-            let text = read_bounded(&path)?;
+        for (path, text) in checked_files(&node.redpath, "etc/dnf/vars", |_| true)? {
             if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
                 variables.set(name, text.lines().next().unwrap_or_default().trim());
             }
@@ -64,10 +61,9 @@ pub fn variables(family: &FamilyContext, releasever: Option<&str>) -> Result<Var
 pub fn read_files(family: &FamilyContext) -> Result<Vec<RepoFile>> {
     let mut files = Vec::new();
     for (node, place) in family.nodes.iter().enumerate() {
-        for path in sorted_files(&place.redpath.join("etc/yum.repos.d"))? {
-            if path.extension().is_some_and(|extension| extension == "repo") {
-                files.push(RepoFile { node, text: read_bounded(&path)?, path });
-            }
+        let is_repo = |name: &Path| name.extension().is_some_and(|extension| extension == "repo");
+        for (path, text) in checked_files(&place.redpath, "etc/yum.repos.d", is_repo)? {
+            files.push(RepoFile { node, path, text });
         }
     }
     Ok(files)
@@ -157,31 +153,56 @@ fn keep_checks(
     }
 }
 
-fn sorted_files(directory: &Path) -> Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(PackagesError::io(format!("opendir({})", directory.display()), error)),
+/// The files of a directory of redpak's in a node, in the order of their names, with their text: those whose name
+/// `wanted` takes. Directories and files are judged as the node's own configuration is: whoever may write them decides
+/// what is installed and whether it is checked.
+fn checked_files(
+    node: &Path,
+    directory: &str,
+    wanted: impl Fn(&Path) -> bool,
+) -> Result<Vec<(PathBuf, String)>> {
+    let uid = rustix::process::geteuid().as_raw();
+    let mut shown = node.to_owned();
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let fail = |call: &str, path: &Path, errno: Errno| {
+        PackagesError::io(format!("{call}({})", path.display()), errno.into())
     };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let entry =
-            entry.map_err(|error| PackagesError::io(format!("readdir({})", directory.display()), error))?;
-        paths.push(entry.path());
+    let mut dir = open(node, flags, Mode::empty()).map_err(|e| fail("open", node, e))?;
+    for part in Path::new(directory) {
+        shown.push(part);
+        dir = match openat(&dir, part, flags | OFlags::NOFOLLOW, Mode::empty()) {
+            Ok(below) => below,
+            Err(Errno::NOENT) => return Ok(Vec::new()),
+            Err(e) => return Err(fail("openat", &shown, e)),
+        };
+        let stat = fstat(&dir).map_err(|e| fail("fstat", &shown, e))?;
+        checked::owner(&shown, &stat, uid).map_err(refused)?;
     }
-    paths.sort();
-    Ok(paths)
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::read_from(&dir).map_err(|e| fail("getdents64", &shown, e))? {
+        let entry = entry.map_err(|e| fail("getdents64", &shown, e))?;
+        // What is not text is no name of a file of dnf's.
+        if let Ok(name) = entry.file_name().to_str()
+            && !matches!(name, "." | "..")
+            && wanted(Path::new(name))
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    let mut files = Vec::new();
+    for name in names {
+        let path = shown.join(&name);
+        let Some(bytes) = checked::read(&dir, &name, &path, uid).map_err(refused)? else { continue };
+        let text = String::from_utf8(bytes)
+            .map_err(|_| PackagesError::new(Kind::Config, format!("{} is not UTF-8 text", path.display())))?;
+        files.push((path, text));
+    }
+    Ok(files)
 }
 
-fn read_bounded(path: &Path) -> Result<String> {
-    let fail = |error| PackagesError::io(format!("read({})", path.display()), error);
-    let metadata = fs::symlink_metadata(path).map_err(fail)?;
-    // A node's files are no links (section 2 of the contract): what is checked is what is read.
-    if !metadata.is_file() || metadata.len() > MAX_FILE {
-        let message = format!("{}: neither a regular file nor smaller than 1 MiB", path.display());
-        return Err(PackagesError::new(Kind::Config, message));
-    }
-    fs::read_to_string(path).map_err(fail)
+fn refused(finding: Finding) -> PackagesError {
+    PackagesError { hint: finding.hint, ..PackagesError::new(Kind::Config, finding.message) }
 }
 
 #[cfg(test)]

@@ -135,3 +135,38 @@ fn a_child_cannot_turn_a_check_off() {
         assert_eq!(found, errors, "{name}: {:?}", all.findings);
     }
 }
+
+/// Whoever may write a `.repo` file decides what is installed, and may turn its checks off.
+#[test]
+fn files_that_others_may_write_are_not_believed() {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let node = tempfile::tempdir().unwrap();
+    let mut family = family(1);
+    family.nodes[0].redpath = node.path().to_owned();
+    let (repos, vars) = (node.path().join("etc/yum.repos.d"), node.path().join("etc/dnf/vars"));
+    fs::create_dir_all(&repos).unwrap();
+    fs::create_dir_all(&vars).unwrap();
+    let (repo, variable) = (repos.join("a.repo"), vars.join("releasever"));
+    fs::write(&repo, "[a]\nbaseurl=file:///a\n").unwrap();
+    fs::write(&variable, "9\n").unwrap();
+    fs::write(repos.join("a.repo.orig"), b"\xff").unwrap();
+    let read = || {
+        let variables = variables(&family, None)?;
+        read_files(&family).map(|files| (files.len(), variables.expand("$releasever").0))
+    };
+    let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    for path in [&repo, &variable, &repos, &vars, &node.path().join("etc")] {
+        let good = if path.is_dir() { 0o755 } else { 0o644 };
+        for bad in [good | 0o020, good | 0o002] {
+            mode(path, bad);
+            let error = read().unwrap_err();
+            assert!(error.message.contains("can be written"), "{error}");
+            assert!(error.message.contains(&path.display().to_string()), "{error}");
+        }
+        mode(path, good);
+    }
+    assert_eq!(read().unwrap(), (1, "9".to_owned()));
+    symlink(&repo, repos.join("b.repo")).unwrap();
+    assert!(read().unwrap_err().message.contains("symbolic link"));
+}
