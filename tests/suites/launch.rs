@@ -283,3 +283,74 @@ fn nothing_of_the_kernel_can_be_written() {
     // A process writes its own, as programs do.
     ground.wrap("r/n", &["sh", "-c", "echo 500 > /proc/self/oom_score_adj"]).ok();
 }
+
+#[test]
+fn what_cannot_be_printed_is_an_error_or_ignored_never_a_panic() {
+    let ground = node();
+    let file = "r/n/etc/redpak.yaml";
+    let text = std::fs::read_to_string(ground.path().join(file)).expect("it was created");
+    let missing = "\nexports:\n  - {mount: /n, mode: Restricted, path: /usr/none}";
+    ground.write(file, &text.replace("\nexports:", missing));
+    let (redwrap, redconf) = (bin("redwrap").display().to_string(), bin("redconf").display().to_string());
+    let (node, root) = (ground.at("r/n"), ground.at("r"));
+    for (script, code) in [
+        // The warning about /usr/none goes nowhere, and the command runs.
+        (format!("{redwrap} -r {node} -- sh -c 'exit 7' 2>/dev/full"), 7),
+        (format!("{redwrap} -r {node} -- no-such-command 2>/dev/full"), 127),
+        (format!("{redwrap} -r {root}/none -- true 2>/dev/full"), 125),
+        (format!("{redwrap} -r {node} --dump-only=json -- true >/dev/full 2>&1"), 125),
+        (format!("{redwrap} -r {node} -D -- true >/dev/full"), 125),
+        (format!("{redconf} tree {root} >/dev/full"), 1),
+        (format!("{redconf} mergeconfig {node} >/dev/full 2>&1"), 1),
+        (format!("{redconf} check {root}/none 2>/dev/full"), 1),
+    ] {
+        run("sh", &["-c", &script]).expect(code);
+    }
+}
+
+#[test]
+fn descriptors_that_are_not_open_are_refused_whatever_their_number() {
+    let ground = node();
+    let node = ground.at("r/n");
+    for count in ["1", "2000000", "4294967295"] {
+        run(bin("redwrap"), &["-r", &node, "--preserve-fds", count, "--", "true"])
+            .expect(125)
+            .says("descriptor 3");
+    }
+    let redwrap = bin("redwrap").display().to_string();
+    let script = format!(
+        "LISTEN_FDS=4294967295 LISTEN_PID=$$ exec {redwrap} -r {node} --preserve-fds 1 -- true 3</dev/null"
+    );
+    run("sh", &["-c", &script]).expect(125).says("descriptor 4");
+    let script =
+        format!("exec {redwrap} -r {node} --preserve-fds 1 -- cat /proc/self/fd/3 3<{node}/etc/redpak.yaml");
+    run("sh", &["-c", &script]).ok().says("headers:");
+}
+
+#[test]
+fn descriptors_meant_for_another_process_are_not_announced_to_the_command() {
+    let ground = node();
+    let file = "r/etc/redpak.yaml";
+    let text = std::fs::read_to_string(ground.path().join(file)).expect("it was created");
+    ground.write(file, &text.replace("\nconfig:", "\nconfig:\n  inherit-env: true"));
+    let node = ground.at("r/n");
+    let output = Command::new(bin("redwrap"))
+        .args(["-r", &node, "--", "env"])
+        .envs([("LISTEN_FDS", "2"), ("LISTEN_PID", "1"), ("OTHER", "x")])
+        .output()
+        .expect("redwrap runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("OTHER=x\n") && !text.contains("LISTEN_"), "{text}");
+}
+
+#[test]
+fn a_node_lies_where_it_lies_whatever_its_path_looks_like() {
+    let ground = Ground::new();
+    for (index, name) in ["d$HOME", "d$(id)", r"d\$b", "d,b:c", "d \u{e9}"].into_iter().enumerate() {
+        let alias = format!("n{index}");
+        ground.create(name, &["-a", &alias]);
+        ground.create(&format!("{name}/k"), &[]);
+        ground.wrap(&format!("{name}/k"), &["sh", "-c", "echo x > /var/home/kept"]).ok();
+        assert!(ground.path().join(name).join("k/var/home/kept").exists(), "{name}");
+    }
+}
