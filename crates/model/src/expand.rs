@@ -190,6 +190,15 @@ impl Expander<'_> {
     }
 }
 
+/// Whether a name stands for a place on disk: it is found there, and not written by anybody who could mean a name.
+fn is_place(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    matches!(name.as_str(), "NODE_PATH" | "LEAF_PATH")
+        || ["CONF", "ADMIN", "STATUS", "VARDIR", "REPODIR", "LOCK"]
+            .iter()
+            .any(|place| name.strip_prefix("REDNODE_") == Some(*place))
+}
+
 struct Run<'r, 'a> {
     expander: &'r Expander<'a>,
     out: Expanded,
@@ -245,6 +254,8 @@ impl Run<'_, '_> {
             });
         }
         match self.expander.lookup(name) {
+            // The directory is where it is, whatever characters are in its path.
+            Some(value) if is_place(name) => self.literal(&value),
             Some(value) => self.pieces(&value, round + 1),
             None => {
                 if !self.out.undefined.iter().any(|known| known == name) {
@@ -315,6 +326,25 @@ mod tests {
                 Ok((out.to_owned(), vec![])),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_path_on_disk_holds_no_names() {
+        let names = Names { env: [("X".to_owned(), "/elsewhere".to_owned())].into(), ..Names::default() };
+        let head = NodeHead {
+            alias: "a".into(),
+            name: "".into(),
+            info: "".into(),
+            redpath: r"/n/$X\$b/$(id)".into(),
+        };
+        let expander = Expander { names: &names, node: &head, leaf: &head };
+        for (text, out) in [
+            ("$NODE_PATH/var", r"/n/$X\$b/$(id)/var"),
+            ("${leaf_path}", r"/n/$X\$b/$(id)"),
+            ("$REDNODE_VARDIR", r"/n/$X\$b/$(id)/var"),
+        ] {
+            assert_eq!(expander.expand(text).map(|expanded| expanded.text), Ok(out.to_owned()), "{text}");
         }
     }
 
