@@ -32,3 +32,5 @@ pub const TEMPLATE: &str = "RP0423";
 pub const ALIAS: &str = "RP0424";
 /// `current` does not lead to a generation.
 pub const GENERATION: &str = "RP0425";
+/// A place in a node's own directories, where no node can be.
+pub const NOT_FOR_NODES: &str = "RP0426";

@@ -12,6 +12,7 @@ use redpak_model::status::{Parent, State, Status};
 use redpak_model::{Names, NodeText, SourceText};
 
 use crate::codes;
+use crate::descend::OWN;
 use crate::family::{Family, LoadOptions, Refused};
 use crate::templates::{self, Headers, Template};
 use crate::walk::{STATUS, walk};
@@ -191,8 +192,22 @@ impl Place {
         let existing = steps.last().map_or_else(|| PathBuf::from("/"), |step| step.path.clone());
         let parent = steps.iter().rev().find(|step| step.node).map(|step| step.path.clone());
         let rest = path.strip_prefix(above).unwrap_or(Path::new(""));
-        Ok(Self { path: existing.join(rest), parent, existing })
+        let path = existing.join(rest);
+        if let Some(own) = parent.as_deref().and_then(|parent| in_nodes_own(parent, &path)) {
+            return Err(Finding::error(
+                codes::NOT_FOR_NODES,
+                format!("`{}` lies in `{}`, which is no place for nodes", path.display(), own.display()),
+            )
+            .with_hint("create it beside that directory: packages and data of the node above are there"));
+        }
+        Ok(Self { path, parent, existing })
     }
+}
+
+/// The directory of the node `parent` that holds its own files, and that `path` lies in.
+fn in_nodes_own(parent: &Path, path: &Path) -> Option<PathBuf> {
+    let first = path.strip_prefix(parent).ok()?.components().next()?;
+    OWN.iter().any(|own| first.as_os_str() == *own).then(|| parent.join(first))
 }
 
 struct Build<'a> {

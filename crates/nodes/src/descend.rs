@@ -1,5 +1,6 @@
 //! The nodes below a node.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use redpak_diagnostics::Finding;
@@ -7,10 +8,11 @@ use redpak_diagnostics::Finding;
 use crate::codes;
 use crate::walk::STATUS;
 
-/// Directories on a way before giving up: no sane tree is deeper.
-const DEPTH: usize = 64;
+/// Directories between a node and the next one above it: what lies deeper is not searched. Whatever runs in a node may
+/// make directories in its data, and must not be able to make the whole tree unreadable by it.
+const DEPTH: usize = 32;
 /// What a node's directory holds that is no place for children.
-const OWN: [&str; 6] = [".redpak", "etc", "opt", "srv", "usr", "var"];
+pub(crate) const OWN: [&str; 6] = [".redpak", "etc", "opt", "srv", "usr", "var"];
 
 /// A node found below another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,16 +32,20 @@ pub fn descendants(path: &Path) -> Result<Vec<Descendant>, Finding> {
 
 fn below(dir: &Path, parent: &Path, depth: usize, found: &mut Vec<Descendant>) -> Result<(), Finding> {
     if depth > DEPTH {
-        return Err(Finding::error(
-            codes::TOO_DEEP,
-            format!("`{}` lies more than {DEPTH} levels deep", dir.display()),
-        ));
+        return Ok(());
     }
     let unreadable = |error: std::io::Error| {
         Finding::error(codes::UNREADABLE, format!("cannot list `{}`: {error}", dir.display()))
     };
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(unreadable)? {
+    let entries = match std::fs::read_dir(dir) {
+        // Removed meanwhile, or with a path that nothing could be launched by.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidFilename) => {
+            return Ok(());
+        }
+        entries => entries.map_err(unreadable)?,
+    };
+    for entry in entries {
         let entry = entry.map_err(unreadable)?;
         if entry.file_type().map_err(unreadable)?.is_dir() {
             names.push(entry.file_name());
@@ -57,7 +63,11 @@ fn below(dir: &Path, parent: &Path, depth: usize, found: &mut Vec<Descendant>) -
         if node {
             found.push(Descendant { path: path.clone(), parent: parent.to_owned() });
         }
-        below(&path, if node { &path } else { parent }, depth + 1, found)?;
+        if node {
+            below(&path, &path, 0, found)?;
+        } else {
+            below(&path, parent, depth + 1, found)?;
+        }
     }
     Ok(())
 }

@@ -76,6 +76,49 @@ fn a_family_is_loaded_root_first_across_plain_directories() {
 }
 
 #[test]
+fn no_node_is_created_among_a_nodes_own_files() {
+    let ground = Ground::new();
+    ground.create("r");
+    let node = ground.create("r/a");
+    for inside in [".redpak/gen/1/usr/b", "etc/b", "var/lib/b", "opt/b"] {
+        let Err(Refused(findings)) = ground.create_with(&format!("r/a/{inside}"), None) else {
+            panic!("{inside}: `redconf tree` would not show it");
+        };
+        assert!(
+            findings[0].message.contains("no place for nodes") || findings[0].code == "RP0412",
+            "{findings:?}"
+        );
+        assert!(!node.join(inside).exists());
+    }
+    ground.create("r/a/x/var/b");
+}
+
+#[test]
+fn directories_made_in_a_nodes_data_do_not_hide_the_tree() {
+    let ground = Ground::new();
+    ground.create("r");
+    ground.create("r/a");
+    let mut deep = ground.at("r/data");
+    deep.extend(std::iter::repeat_n("d", 200));
+    fs::create_dir_all(deep).expect("made");
+    let below: Vec<PathBuf> =
+        descendants(&ground.at("r")).expect("listed").into_iter().map(|node| node.path).collect();
+    assert_eq!(below, [ground.at("r/a")]);
+}
+
+#[test]
+fn a_family_deeper_than_any_data_is_listed() {
+    let ground = Ground::new();
+    let mut name = "r".to_owned();
+    ground.create(&name);
+    for _ in 0..40 {
+        name.push_str("/n");
+        ground.create(&name);
+    }
+    assert_eq!(descendants(&ground.at("r")).expect("listed").len(), 40);
+}
+
+#[test]
 fn what_others_can_write_is_not_believed() {
     for (name, mode) in [
         ("r", 0o777),
