@@ -4,7 +4,7 @@
 pub const MISSING_SOURCE: &str = "RP0501";
 /// A source is a directory where a file is wanted.
 pub const NOT_A_FILE: &str = "RP0502";
-/// A writable export of what packages own: mounted read-only.
+/// A writable export of what packages own, or of a node's configuration: mounted read-only.
 pub const SNIPPET_READ_ONLY: &str = "RP0503";
 /// The caller cannot have what the configuration asks for.
 pub const NEEDS_ROOT: &str = "RP0504";

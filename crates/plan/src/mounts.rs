@@ -23,6 +23,10 @@ const BIND: Attrs = Attrs { read_only: false, nosuid: true, nodev: true, noexec:
 /// Attributes of an overlay without a writable layer.
 pub(crate) const OVERLAY: Attrs = Attrs { read_only: true, ..BIND };
 
+/// What redpak itself believes in a node's directory, beside generations.
+const CONFIGURATION: [&str; 5] =
+    [".rednode.yaml", "etc/redpak.yaml", "etc/redpack.yaml", "etc/redpak-admin.yaml", "etc/yum.repos.d"];
+
 /// What an export comes to before its place in the order is known.
 enum Ready {
     /// Left out, with or without a finding.
@@ -129,18 +133,21 @@ impl<'a> Assembly<'a> {
                     return Ready::Skipped;
                 }
                 let mut read_only = *access == Access::ReadOnly;
-                if !read_only && self.touches_snippet(source) {
+                let kept = if self.touches_snippet(source) {
+                    Some(("what packages own", "packages change with redwrap-dnf"))
+                } else if self.is_configuration(source) {
+                    Some(("a node's configuration", "what runs in a node may not decide what it may do"))
+                } else {
+                    None
+                };
+                if let Some((what, why)) = kept.filter(|_| !read_only) {
                     read_only = true;
+                    let message =
+                        format!("`{}` holds {what}: it is mounted read-only", source.host.display());
                     findings.push(
-                        Finding::warning(
-                            codes::SNIPPET_READ_ONLY,
-                            format!(
-                                "`{}` holds what packages own: it is mounted read-only",
-                                source.host.display()
-                            ),
-                        )
-                        .with_place(export.origin.place.clone())
-                        .with_hint("packages change with redwrap-dnf; keep data below the node's var"),
+                        Finding::warning(codes::SNIPPET_READ_ONLY, message)
+                            .with_place(export.origin.place.clone())
+                            .with_hint(format!("{why}; keep data below the node's var")),
                     );
                 }
                 Ready::Bind { read_only, kind }
@@ -225,6 +232,15 @@ impl<'a> Assembly<'a> {
                     .host
                     .strip_prefix(&head.redpath)
                     .is_ok_and(|beneath| node.resolve(beneath).starts_with(".redpak"))
+        })
+    }
+
+    /// Whether writing there could change what a node of the family is launched with: its status, configuration and
+    /// repositories. What lies above them lies above a generation's place too.
+    fn is_configuration(&self, source: &ModelSource) -> bool {
+        self.effective.nodes.iter().any(|head| {
+            let Ok(beneath) = source.host.strip_prefix(&head.redpath) else { return false };
+            beneath == Path::new("etc") || CONFIGURATION.iter().any(|own| beneath.starts_with(own))
         })
     }
 

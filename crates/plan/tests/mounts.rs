@@ -258,6 +258,29 @@ fn nothing_mounts_a_generation_writable() {
 }
 
 #[test]
+fn nothing_mounts_a_nodes_configuration_writable() {
+    for (beneath, writable) in [
+        (".rednode.yaml", false),
+        ("etc", false),
+        ("etc/redpak.yaml", false),
+        ("etc/yum.repos.d/a.repo", false),
+        ("etc/app", true),
+        ("etc/yum.repos.d.old", true),
+        ("var", true),
+    ] {
+        let mut world = world(2);
+        let source = world.own(1, beneath);
+        world.facts.nodes[1].own.insert(beneath.into(), OwnFact { kind: FileKind::Directory, empty: false });
+        world.export(1, "/mnt", bind(source, Access::ReadWrite));
+        let (mounts, findings) = world.plan();
+        let mounts = mounts.unwrap_or_default();
+        let MountKind::Bind { attrs, .. } = &mounts[0].kind else { panic!("{beneath}: {:?}", mounts[0]) };
+        assert_eq!(!attrs.read_only, writable, "{beneath}");
+        assert_eq!(findings.is_empty(), writable, "{beneath}: {findings:?}");
+    }
+}
+
+#[test]
 fn a_host_directory_that_holds_the_family_is_not_writable_either() {
     let mut world = world(2);
     world.facts.host.insert("/".into(), FileKind::Directory);
