@@ -16,7 +16,7 @@ pub fn run(arguments: &CreateArguments, names: &Names) -> Result<(), Refused> {
     };
     if arguments.update && path.join(".rednode.yaml").exists() {
         redpak_nodes::status_file::register(&path, names.uid)?;
-        println!("registered {}", path.display());
+        crate::print(&format!("registered {}", path.display()))?;
         return Ok(());
     }
     let template = match &arguments.config {
@@ -42,13 +42,17 @@ pub fn run(arguments: &CreateArguments, names: &Names) -> Result<(), Refused> {
     report(&created.findings);
     let model = created.model.map_or("a file of your own".to_owned(), |model| format!("the model {model}"));
     match created.parent {
-        Some(parent) => println!(
+        Some(parent) => crate::print(&format!(
             "created {} ({}) from {model}, child of {}",
             created.path.display(),
             created.alias,
             parent.display()
-        ),
-        None => println!("created {} ({}) from {model}, a root node", created.path.display(), created.alias),
+        ))?,
+        None => crate::print(&format!(
+            "created {} ({}) from {model}, a root node",
+            created.path.display(),
+            created.alias
+        ))?,
     }
     Ok(())
 }

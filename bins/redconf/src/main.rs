@@ -8,7 +8,7 @@ mod show;
 mod tree;
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -48,7 +48,7 @@ fn run(command: &Command, names: &Names) -> Result<u8, Refused> {
         Command::Delete { path, recursive } => {
             let path = absolute(path)?;
             redpak_nodes::delete::delete(&path, names.uid, *recursive)?;
-            println!("deleted {}", path.display());
+            crate::print(&format!("deleted {}", path.display()))?;
         }
     }
     Ok(exit::OK)
@@ -57,7 +57,11 @@ fn run(command: &Command, names: &Names) -> Result<u8, Refused> {
 fn state(path: &Path, names: &Names, state: State) -> Result<(), Refused> {
     let path = absolute(path)?;
     redpak_nodes::status_file::set_state(&path, names.uid, state)?;
-    println!("{} is {}", path.display(), if state == State::Enable { "enabled" } else { "disabled" });
+    crate::print(&format!(
+        "{} is {}",
+        path.display(),
+        if state == State::Enable { "enabled" } else { "disabled" }
+    ))?;
     Ok(())
 }
 
@@ -70,5 +74,17 @@ fn absolute(path: &Path) -> Result<PathBuf, Finding> {
 fn report(findings: &[Finding]) {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
         || !std::io::stderr().is_terminal();
-    eprint!("{}", render::text(findings, if plain { Color::Never } else { Color::Always }));
+    let text = render::text(findings, if plain { Color::Never } else { Color::Always });
+    // There is no other channel to say that this one is closed.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// To standard output, and a line end.
+fn print(text: &str) -> Result<(), Finding> {
+    let mut stdout = std::io::stdout();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        // Whoever read it has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|error| Finding::error("RP0422", format!("cannot print: {error}"))),
+    }
 }

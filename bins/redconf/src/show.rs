@@ -17,7 +17,7 @@ pub fn own(arguments: &ShowArguments, names: &Names) -> Result<(), Refused> {
     let source = match (arguments.admin, &leaf.text.admin) {
         (true, Some(admin)) => admin,
         (true, None) => {
-            println!("# the node has no admin configuration");
+            crate::print("# the node has no admin configuration")?;
             return Ok(());
         }
         (false, _) => &leaf.text.normal,
@@ -33,10 +33,10 @@ pub fn own(arguments: &ShowArguments, names: &Names) -> Result<(), Refused> {
     }
     report(&findings);
     if arguments.json {
-        println!("{}", serde_json::json!({ "file": &*source.file, "text": source.text }));
+        crate::print(&serde_json::json!({ "file": &*source.file, "text": source.text }).to_string())?;
     } else {
-        println!("# {}", source.file);
-        print!("{}", source.text);
+        crate::print(&format!("# {}", source.file))?;
+        crate::print(source.text.strip_suffix('\n').unwrap_or(&source.text))?;
     }
     Ok(())
 }
@@ -48,13 +48,13 @@ pub fn effective(arguments: &ShowArguments, names: &Names) -> Result<(), Refused
     report(&findings);
     if arguments.json {
         match serde_json::to_string_pretty(&effective) {
-            Ok(text) => println!("{text}"),
+            Ok(text) => crate::print(&text)?,
             Err(error) => return Err(Finding::error("RP0422", format!("cannot print: {error}")).into()),
         }
         return Ok(());
     }
     for line in lines(&effective) {
-        println!("{line}");
+        crate::print(&line)?;
     }
     Ok(())
 }
@@ -163,11 +163,14 @@ pub fn check(paths: &[PathBuf], json: bool, names: &Names) -> Result<u8, Refused
         }
     }
     if json {
-        println!("{}", serde_json::json!({ "version": 1, "nodes": count, "findings": told }));
+        crate::print(&format!("{}", serde_json::json!({ "version": 1, "nodes": count, "findings": told })))?;
     } else {
         report(&told);
         let errors = told.iter().filter(|finding| finding.is_error()).count();
-        println!("{count} nodes checked: {errors} errors, {} other findings", told.len() - errors);
+        crate::print(&format!(
+            "{count} nodes checked: {errors} errors, {} other findings",
+            told.len() - errors
+        ))?;
     }
     Ok(if told.iter().any(Finding::is_error) { exit::ERROR } else { exit::OK })
 }

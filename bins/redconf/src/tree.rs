@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use redpak_diagnostics::render::printable;
 use redpak_model::effective::Layer;
 use redpak_model::status::State;
 use redpak_nodes::{Family, LoadOptions, Refused, descendants};
@@ -26,14 +27,14 @@ pub fn run(path: &Path, as_json: bool) -> Result<(), Refused> {
         children.entry(node.parent).or_default().push(node.path);
     }
     if as_json {
-        println!("{}", json!({ "version": 1, "tree": value(&top, &children, uid) }));
+        crate::print(&format!("{}", json!({ "version": 1, "tree": value(&top, &children, uid) })))?;
         return Ok(());
     }
     let mut rows = Vec::new();
     rows_below(&top, &children, uid, "", "", &mut rows);
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     for (name, about) in rows {
-        println!("{name:width$}  {about}");
+        crate::print(&printable(&format!("{name:width$}  {about}")))?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ mod arguments;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -23,14 +23,14 @@ const SUBCOMMANDS: [&str; 8] = ["ps", "exec", "inspect", "stats", "logs", "kill"
 
 fn main() -> ExitCode {
     if let Err(error) = redpak_launch::refuse_privileged_binary() {
-        eprintln!("redwrap: {error}");
+        say(&format!("redwrap: {error}\n"));
         return exit::SANDBOX.into();
     }
     let words: Vec<OsString> = std::env::args_os().collect();
     if let Some(word) = words.get(1).and_then(|word| word.to_str())
         && SUBCOMMANDS.contains(&word)
     {
-        eprintln!("redwrap: not supported yet: `redwrap {word}`");
+        say(&format!("redwrap: not supported yet: `redwrap {word}`\n"));
         return exit::SANDBOX.into();
     }
     let arguments = match Arguments::try_parse_from(words) {
@@ -51,10 +51,18 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<u8, Refused> {
-    let env: BTreeMap<String, String> = std::env::vars_os()
+    let mut env: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
         .collect();
+    let (listening, mut environ) = listen(&env);
+    if listening == 0 {
+        // Meant for somebody else: the launch would make the command believe in descriptors that it does not get.
+        for key in ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"] {
+            env.remove(key);
+        }
+    }
     let names = redpak_nodes::names::gather(&env);
+    let passed_on = passed_on(listening.saturating_add(arguments.preserve_fds))?;
     let redpath = std::path::absolute(&arguments.redpath).map_err(|error| {
         Finding::error("RP0413", format!("cannot find `{}`: {error}", arguments.redpath.display()))
     })?;
@@ -64,7 +72,6 @@ fn run(arguments: &Arguments) -> Result<u8, Refused> {
         family.replace_admin(file)?;
     }
     let (effective, mut findings) = family.effective(arguments.admin.is_some(), &names)?;
-    let (listening, mut environ) = listen(&env);
     environ.extend(arguments.environ.iter().cloned());
     let request = Request {
         command: command(&arguments.command, &env),
@@ -78,14 +85,14 @@ fn run(arguments: &Arguments) -> Result<u8, Refused> {
     let Some(plan) = plan else { return Err(Refused(findings)) };
     report(&findings, if arguments.verbose.unwrap_or(0) > 0 { Severity::Note } else { Severity::Warning });
     if let Some(format) = arguments.dump_only {
-        dump(&plan, format);
+        dump(&plan, format)?;
         return Ok(exit::OK);
     }
     if arguments.dump {
-        eprint!("{}", redpak_plan::bwrap::render(&plan).script);
+        say(&redpak_plan::bwrap::render(&plan).script);
     }
     redpak_nodes::directories::make(&family, &plan)?;
-    execute(&plan, listening + arguments.preserve_fds)
+    execute(&plan, &passed_on)
 }
 
 /// The words given, else the caller's shell.
@@ -113,14 +120,28 @@ fn listen(env: &BTreeMap<String, String>) -> (u32, Vec<(String, String)>) {
     (count, variables)
 }
 
-fn execute(plan: &LaunchPlan, preserve_fds: u32) -> Result<u8, Refused> {
+/// The numbers of `count` descriptors from 3 on. Before redpak opens any of its own, so that a number which the caller
+/// has not opened never stands for one of those.
+fn passed_on(count: u32) -> Result<Vec<i32>, Finding> {
+    let mut numbers = Vec::new();
+    for number in (3..).take(count as usize) {
+        if std::fs::symlink_metadata(format!("/proc/self/fd/{number}")).is_err() {
+            let message = format!("descriptor {number} is to be passed on, and is not open");
+            return Err(Finding::error("RP0600", message)
+                .with_hint("see --preserve-fds, and LISTEN_FDS in the environment"));
+        }
+        numbers.push(number);
+    }
+    Ok(numbers)
+}
+
+fn execute(plan: &LaunchPlan, preserve_fds: &[i32]) -> Result<u8, Refused> {
     let _generations = redpak_nodes::directories::hold_generations(plan)?;
-    let numbers: Vec<i32> = (3..).take(preserve_fds as usize).collect();
-    let options = Options { preserve_fds: &numbers, ..Options::default() };
+    let options = Options { preserve_fds, ..Options::default() };
     match redpak_launch::launch(plan, Payload::Command, &options) {
         Ok(outcome) => {
             if let Some(message) = outcome.message() {
-                eprintln!("redwrap: {}", render::printable(&message));
+                say(&format!("redwrap: {}\n", render::printable(&message)));
             }
             Ok(outcome.exit_code())
         }
@@ -137,25 +158,38 @@ fn failed(error: &LaunchError) -> Finding {
     }
 }
 
-fn dump(plan: &LaunchPlan, format: DumpFormat) {
-    match format {
-        DumpFormat::Json => match serde_json::to_string_pretty(plan) {
-            Ok(text) => println!("{text}"),
-            Err(error) => eprintln!("redwrap: cannot print the plan: {error}"),
-        },
+fn dump(plan: &LaunchPlan, format: DumpFormat) -> Result<(), Finding> {
+    let cannot =
+        |error: &dyn std::fmt::Display| Finding::error("RP0422", format!("cannot print the plan: {error}"));
+    let (text, remarks) = match format {
+        DumpFormat::Json => {
+            (serde_json::to_string_pretty(plan).map_err(|error| cannot(&error))? + "\n", vec![])
+        }
         DumpFormat::Bwrap => {
             let rendering = redpak_plan::bwrap::render(plan);
-            print!("{}", rendering.script);
-            for remark in rendering.remarks {
-                eprintln!("redwrap: not in the bwrap line: {remark}");
-            }
+            (rendering.script, rendering.remarks)
         }
+    };
+    let mut stdout = std::io::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        // Whoever read it has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+        written => written.map_err(|error| cannot(&error))?,
     }
+    for remark in remarks {
+        say(&format!("redwrap: not in the bwrap line: {remark}\n"));
+    }
+    Ok(())
+}
+
+/// To standard error. What cannot be said is no reason not to run the command, and there is no other channel.
+fn say(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 fn report(findings: &[Finding], least: Severity) {
     let shown: Vec<Finding> = findings.iter().filter(|finding| finding.severity >= least).cloned().collect();
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
         || !std::io::stderr().is_terminal();
-    eprint!("{}", render::text(&shown, if plain { Color::Never } else { Color::Always }));
+    say(&render::text(&shown, if plain { Color::Never } else { Color::Always }));
 }
