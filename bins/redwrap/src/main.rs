@@ -23,7 +23,7 @@ const SUBCOMMANDS: [&str; 8] = ["ps", "exec", "inspect", "stats", "logs", "kill"
 
 fn main() -> ExitCode {
     if let Err(error) = redpak_launch::refuse_privileged_binary() {
-        say(&format!("redwrap: {error}\n"));
+        report(&[failed(&error)], Severity::Warning);
         return exit::SANDBOX.into();
     }
     let words: Vec<OsString> = std::env::args_os().collect();
