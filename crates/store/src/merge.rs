@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use crate::ancestors::{Ancestors, Kind};
 use crate::dir::{Dir, Entry};
 use crate::error::{Error, Result};
-use crate::metadata::{copy_directory, copy_file, is_opaque, is_whiteout, strip_overlay};
+use crate::metadata::{copy_directory, copy_file, disarm, is_opaque, is_whiteout, strip_overlay};
 
 /// Levels of directories that a generation may have.
 pub const MAX_DEPTH: usize = 128;
@@ -154,6 +154,8 @@ impl Merge<'_> {
             return self.written_directory(upper, name, below, sides, at, sharing, depth);
         }
         upper.rename(name, sides.target, name)?;
+        // In a launched node they have no effect, and on the host the file is within everybody's reach.
+        disarm(sides.target, name)?;
         strip_overlay(sides.target, name, entry.file_type)
     }
 

@@ -2,9 +2,9 @@
 
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 
-use rustix::fs::{self, AtFlags, FileType, Mode, Stat, Timespec, Timestamps, XattrFlags};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps, XattrFlags};
 use rustix::io::Errno;
 
 use crate::dir::Dir;
@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 const OVERLAY_PREFIX: &[u8] = b"user.overlay.";
 const OPAQUE: &CStr = c"user.overlay.opaque";
 const WHITEOUT: &CStr = c"user.overlay.whiteout";
+const CAPABILITIES: &CStr = c"security.capability";
+/// Set-user-ID and set-group-ID.
+const SET_ID: u32 = 0o6000;
 
 /// Reads an attribute list or value whose size is not known.
 fn read_growing(
@@ -152,6 +155,65 @@ pub(crate) fn strip_overlay(dir: &Dir, name: &OsStr, file_type: FileType) -> Res
         remove_attribute(dir, name, &attribute)?;
     }
     Ok(())
+}
+
+/// Takes away what makes a program run with other rights than its caller's: the set-id bits of a regular file, and its
+/// capabilities. Anything else is left alone, and no link is followed.
+pub(crate) fn disarm(dir: &Dir, name: &OsStr) -> Result<()> {
+    let fd = fs::openat(dir, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|e| dir.failed("openat", &[name, OsStr::new("O_PATH")], e))?;
+    let mode = fs::fstat(&fd).map_err(|e| dir.failed("fstat", &[name], e))?.st_mode;
+    if FileType::from_raw_mode(mode) != FileType::RegularFile {
+        return Ok(());
+    }
+    // The descriptor's own link: what was looked at is what is changed.
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    if mode & SET_ID != 0 {
+        let disarmed = Mode::from_raw_mode(mode & 0o7777 & !SET_ID);
+        fs::chmod(&path, disarmed).map_err(|e| dir.failed("chmod", &[name], e))?;
+    }
+    match fs::getxattr(&path, CAPABILITIES, &mut [0_u8; 64][..]) {
+        Err(Errno::NODATA | Errno::OPNOTSUPP) => return Ok(()),
+        Err(e) if e != Errno::RANGE => return Err(dir.failed("getxattr", &[name, label(CAPABILITIES)], e)),
+        _ => {}
+    }
+    match fs::removexattr(&path, CAPABILITIES) {
+        // An ordinary user's namespace gives capabilities that count in that user's namespaces only (capabilities(7)).
+        Err(Errno::PERM) if !rustix::process::geteuid().is_root() => Ok(()),
+        other => other.map_err(|e| dir.failed("removexattr", &[name, label(CAPABILITIES)], e)),
+    }
+}
+
+/// [`disarm`] for all below a directory, on its own file system.
+pub(crate) fn disarm_tree(dir: &Dir, device: u64, depth: usize) -> Result<()> {
+    if depth > crate::merge::MAX_DEPTH {
+        let text = format!("is deeper than {} directories", crate::merge::MAX_DEPTH);
+        return Err(Error::refused(dir.path(), text));
+    }
+    for entry in dir.entries()? {
+        // A program that runs in the node may remove things meanwhile, or put others in their place.
+        let gone = |e: &Error| matches!(e.errno(), Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP));
+        let result = match entry.file_type {
+            FileType::RegularFile => disarm(dir, &entry.name),
+            FileType::Directory => match dir.open(&entry.name) {
+                Ok(below) if below.stat()?.st_dev == device => disarm_tree(&below, device, depth + 1),
+                Ok(_) => Ok(()),
+                // An ordinary user's, of another owner: nothing in it is that user's.
+                Err(e) if e.errno() == Some(Errno::ACCESS) => Ok(()),
+                Err(e) => Err(e),
+            },
+            _ => Ok(()),
+        };
+        match result {
+            Err(e) if !gone(&e) => return Err(e),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn label(attribute: &CStr) -> &OsStr {
+    OsStr::new(attribute.to_str().unwrap_or("?"))
 }
 
 /// user.* needs write permission on the file itself (xattr(7)), which an owner can give and take back.

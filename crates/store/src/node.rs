@@ -12,6 +12,7 @@ use crate::dir::Dir;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{ExclusiveLock, GenerationLock, SharedLock, Wait};
 use crate::manifest::Manifest;
+use crate::metadata::disarm_tree;
 use crate::{REDPAK_DIR, collect, create};
 
 /// The link to the current generation, in [`REDPAK_DIR`].
@@ -160,6 +161,15 @@ impl Node {
             }
         }
         Err(Error::damaged(&self.redpak.join(CURRENT), "leads to a generation that is not there"))
+    }
+
+    /// Takes set-id bits and capabilities from the files in `var`, which scriptlets write as root: in a launched node
+    /// they have no effect, and on the host they would be within everybody's reach.
+    pub fn disarm_data(&self) -> Result<()> {
+        match self.dir.open_if_there("var")? {
+            Some(var) => disarm_tree(&var, var.stat()?.st_dev, 0),
+            None => Ok(()),
+        }
     }
 
     /// Removes what an interrupted command left: staging, half-collected generations, and a generation that was

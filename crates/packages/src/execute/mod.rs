@@ -80,7 +80,12 @@ pub fn run(request: ExecuteRequest<'_>) -> Result<ExecuteReport> {
         no_docs: options.no_docs,
         all_owners,
     };
-    let finished = supervise::supervise(&job, &packages, lock, &options, progress)?;
+    let node = Node::open(stage.node())?;
+    let finished = supervise::supervise(&job, &packages, lock, &options, progress);
+    // Whatever became of it: the data directory is not staged.
+    let disarmed = node.disarm_data();
+    let finished = finished?;
+    disarmed?;
     progress(&Event::Commit);
     let owners = result::owners(&before, &packages, &finished.owned, all_owners);
     let after = result::packages_after(installed, transaction);

@@ -34,6 +34,8 @@ pub(crate) struct PayloadFile {
     pub(crate) ghost: bool,
     /// `user:group`.
     pub(crate) owner: String,
+    /// Set-user-ID and set-group-ID of a regular file, as in its mode; 0 without.
+    pub(crate) set_id: u32,
     /// File capabilities, as text; empty without.
     pub(crate) capabilities: String,
 }
@@ -66,10 +68,13 @@ pub(crate) fn files(header: &Header) -> std::result::Result<Vec<PayloadFile>, Ma
         if bases[at].contains(&b'/') {
             return Err(Malformed(format!("a file is named {:?}", String::from_utf8_lossy(bases[at]))));
         }
+        // Modes are 16 bits wide in the header.
+        let mode = (modes[at] & 0xffff) as u32;
+        let kind = FileType::from_raw_mode(mode);
         files.push(PayloadFile {
+            set_id: if kind == FileType::RegularFile { mode & 0o6000 } else { 0 },
             path: PathBuf::from(OsStr::from_bytes(&path)),
-            // Modes are 16 bits wide in the header.
-            kind: FileType::from_raw_mode((modes[at] & 0xffff) as _),
+            kind,
             link: PathBuf::from(OsStr::from_bytes(links[at])),
             ghost: flags[at] & GHOST != 0,
             owner: format!("{}:{}", text(users[at]), text(groups[at])),
@@ -159,6 +164,7 @@ mod tests {
             link: PathBuf::new(),
             ghost: false,
             owner: "root:root".into(),
+            set_id: 0,
             capabilities: String::new(),
         }
     }

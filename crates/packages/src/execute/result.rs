@@ -203,8 +203,8 @@ fn unowned(before: &Map<String, Value>, written: &[Written], owned: &PathSet) ->
     found.into_iter().collect()
 }
 
-/// Owners and capabilities that an ordinary user cannot give to files: what they should be, by path. Those of earlier
-/// transactions stay as long as their package does.
+/// Owners that an ordinary user cannot give to files, and set-id bits and capabilities, which no file of a node gets:
+/// what they should be, by path. Those of earlier transactions stay as long as their package does.
 pub(crate) fn owners(
     before: &Map<String, Value>,
     packages: &[VerifiedPackage],
@@ -219,14 +219,16 @@ pub(crate) fn owners(
     }
     for file in packages.iter().flat_map(|package| &package.files).filter(|file| !file.ghost) {
         let path = file.path.to_string_lossy().trim_start_matches('/').to_owned();
-        let mut owner = file.owner.clone();
-        if !file.capabilities.is_empty() {
-            owner = format!("{owner} {}", file.capabilities);
+        let given = all_owners || file.owner == "root:root";
+        // What is never given, whoever installs.
+        let mut rights = file.capabilities.clone();
+        if file.set_id != 0 {
+            rights = format!("{rights} set-id={:o}", file.set_id).trim_start().to_owned();
         }
-        if all_owners || owner == "root:root" {
-            found.remove(&path);
-        } else {
-            found.insert(path, owner);
+        match (given, rights.is_empty()) {
+            (true, true) => drop(found.remove(&path)),
+            (_, true) => drop(found.insert(path, file.owner.clone())),
+            (_, false) => drop(found.insert(path, format!("{} {rights}", file.owner))),
         }
     }
     found

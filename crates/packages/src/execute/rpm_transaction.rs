@@ -127,12 +127,10 @@ fn run(job: &Job, packages: &[OwnedFd], db: &mut Db, socket: &UnixStream) -> Res
 }
 
 fn flags(job: &Job) -> TransactionFlags {
-    let mut flags = TransactionFlags::NOPLUGINS | TransactionFlags::NOCONTEXTS;
+    // File capabilities have no effect in a node, where everything is nosuid, and would have one on the host.
+    let mut flags = TransactionFlags::NOPLUGINS | TransactionFlags::NOCONTEXTS | TransactionFlags::NOCAPS;
     if job.no_docs {
         flags |= TransactionFlags::NODOCS;
-    }
-    if !job.all_owners {
-        flags |= TransactionFlags::NOCAPS;
     }
     flags
 }

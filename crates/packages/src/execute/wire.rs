@@ -8,6 +8,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use redpak_plan::LaunchPlan;
+use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, recvmsg, sendmsg,
@@ -100,9 +101,8 @@ pub(crate) fn send(socket: &UnixStream, job: &Job, descriptors: &[BorrowedFd<'_>
     let length = u32::try_from(text.len()).ok().filter(|length| *length <= MAX_JOB);
     let length = length.ok_or_else(|| invalid("the transaction is too large"))?;
     let count = u32::try_from(descriptors.len()).map_err(|_| invalid("too many packages"))?;
-    let mut socket = socket;
-    socket.write_all(&length.to_le_bytes())?;
-    socket.write_all(&count.to_le_bytes())?;
+    send_bytes(socket, &length.to_le_bytes())?;
+    send_bytes(socket, &count.to_le_bytes())?;
     for batch in descriptors.chunks(BATCH) {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(BATCH))];
         let mut control = SendAncillaryBuffer::new(&mut space);
@@ -111,7 +111,19 @@ pub(crate) fn send(socket: &UnixStream, job: &Job, descriptors: &[BorrowedFd<'_>
         }
         sendmsg(socket, &[IoSlice::new(&[0])], &mut control, SendFlags::NOSIGNAL)?;
     }
-    socket.write_all(&text)
+    send_bytes(socket, &text)
+}
+
+/// Without SIGPIPE, which ends the programs that use this: why the other side is gone is still to be told.
+fn send_bytes(socket: &UnixStream, mut bytes: &[u8]) -> std::io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::net::send(socket, bytes, SendFlags::NOSIGNAL) {
+            Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Receives what [`send`] sent.

@@ -18,6 +18,7 @@ pub const TESTS: &[Test] = &[
     ("a_scriptlet_that_hangs_is_ended", a_scriptlet_that_hangs_is_ended),
     ("no_process_is_left_behind", no_process_is_left_behind),
     ("a_scriptlet_cannot_reach_out", a_scriptlet_cannot_reach_out),
+    ("nothing_runs_with_anothers_rights_on_the_host", nothing_runs_with_anothers_rights_on_the_host),
     (
         "ldconfig_tidying_an_ancestors_directory_is_no_failure",
         ldconfig_tidying_an_ancestors_directory_is_no_failure,
@@ -174,6 +175,35 @@ fn a_scriptlet_cannot_reach_out() {
 }
 
 /// Old packages call ldconfig themselves, and it removes links that lead nowhere.
+/// What root's transaction leaves lies where everybody on the host may run it.
+fn nothing_runs_with_anothers_rights_on_the_host() {
+    let mut f = Fixture::new();
+    let arm = |place: &str| {
+        format!(
+            "mkdir -p {place}\ncp /usr/bin/id {place}/id\nchmod 6755 {place}/id\nln {place}/id {place}/hard\n"
+        )
+    };
+    let scripts = format!("%post\n{}{}", arm("/usr/share/arms"), arm("/var/lib/arms"));
+    let package = f.one_file("arms", "1", "/usr/share/arms-file", &scripts);
+    let modes = |f: &Fixture| -> Vec<u32> {
+        let var = f.path().join("var/lib/arms");
+        [var.join("id"), var.join("hard"), f.current("usr/share/arms/id"), f.current("usr/share/arms/hard")]
+            .iter()
+            .filter_map(|path| fs::metadata(path).ok())
+            .map(|meta| std::os::unix::fs::MetadataExt::mode(&meta) & 0o7777)
+            .collect()
+    };
+    f.install(&[&package]).unwrap_or_else(|e| panic!("{e}: {:?}", e.output));
+    assert_eq!(modes(&f), [0o755; 4]);
+    // The data directory is not staged: what a transaction wrote there stays when it fails.
+    f.run(vec![remove(&package)]).unwrap();
+    fs::remove_dir_all(f.path().join("var/lib/arms")).unwrap();
+    let failing =
+        f.one_file("failing", "1", "/usr/share/failing", &format!("%post\n{}exit 1\n", arm("/var/lib/arms")));
+    f.run(vec![step(redpak_packages::transaction::Action::Install, &failing)]).unwrap_err();
+    assert_eq!(modes(&f)[..2], [0o755; 2]);
+}
+
 fn ldconfig_tidying_an_ancestors_directory_is_no_failure() {
     let mut f = Fixture::new();
     let package = f.one_file("calls", "1", "/usr/share/calls", "%post -p /sbin/ldconfig\n");
