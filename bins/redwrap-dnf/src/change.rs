@@ -188,6 +188,10 @@ fn carry_out(
     for message in &report.messages {
         eprintln!("warning: {}", redpak_diagnostics::render::printable(message));
     }
+    // Files of removed packages give their space back with the last generation that has them.
+    if let Err(error) = locks.node.collect(&locks.own, redpak_store::DEFAULT_KEEP) {
+        eprintln!("warning: old generations could not be removed: {error}");
+    }
     if !common.quiet && !common.json {
         println!("Complete! Generation {} of {} is current.", report.generation, session.family.leaf().alias);
     }

@@ -100,6 +100,8 @@ fn main() -> ExitCode {
     if let Some(code) = redpak_packages::execute::worker_main() {
         return code.into();
     }
+    // As other programs do, end without a word when nobody reads on (`redwrap-dnf list | head`).
+    let _ = redpak_sys::signal::set_default(rustix::process::Signal::PIPE);
     let arguments = Arguments::parse();
     let env: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))

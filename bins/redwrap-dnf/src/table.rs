@@ -136,7 +136,8 @@ pub fn transaction(transaction: &Transaction, node: &str, download: u64) -> Stri
                 ]);
             }
         }
-        let _ = writeln!(summary, " {title:<30} {:>4} packages", steps.len());
+        let plural = if steps.len() == 1 { "" } else { "s" };
+        let _ = writeln!(summary, " {title:<30} {:>4} package{plural}", steps.len());
     }
     let mut out = if transaction.steps.is_empty() { String::new() } else { table.render() };
     if !summary.is_empty() {
@@ -226,9 +227,9 @@ Removing:
  old      x86_64 1.6-2.1 platform   117.2 KiB
 
 Transaction Summary:
- Installing:                       1 packages
- Installing dependencies:          1 packages
- Removing:                         1 packages
+ Installing:                       1 package
+ Installing dependencies:          1 package
+ Removing:                         1 package
 
 Total size of inbound packages is 4.0 KiB. Need to download 2.0 KiB.
 Installed size: 234.4 KiB.

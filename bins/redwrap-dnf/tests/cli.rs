@@ -1,8 +1,9 @@
 //! `redwrap-dnf` by binary: exit codes and what people see, on real packages.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// 170 real packages.
 const REAL: &str = "/var/cache/redpak-tests/realrepo";
@@ -86,8 +87,27 @@ fn packages_come_and_go() {
     let refused = expect(&["-r", platform, "install", "-y", "libc6"], 1, "it brings the C library");
     assert!(!refused.contains("\\n"), "{refused}");
     expect(&["-r", platform, "remove", "-y", "hello"], 0, "Removing:\n hello ");
+    // Generations that nobody needs give their space back.
+    for verb in ["install", "remove"] {
+        expect(&["-r", platform, verb, "-y", "hello"], 0, "Complete!");
+    }
+    assert_eq!(fs::read_dir(Path::new(platform).join(".redpak/gen")).expect("there").count(), 3);
+    nobody_reads_on(&["-r", platform, "list"]);
     expect(&["-r", platform, "clean"], 0, "files removed");
     expect(&["-r", platform, "-C", "list"], 1, "nothing is kept of the repository `real`");
+}
+
+/// `redwrap-dnf list | head`: no word about it, and the end that other programs have.
+fn nobody_reads_on(arguments: &[&str]) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_redwrap-dnf"))
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("ends");
+    assert_eq!((output.status.signal(), text(&output).as_str()), (Some(13), ""));
 }
 
 /// Whether the sandbox of package work can be made here.
