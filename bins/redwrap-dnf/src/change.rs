@@ -110,7 +110,7 @@ fn announce(session: &Session, resolution: &Resolution, common: &Common) -> Resu
     let shown = !common.quiet || !common.assumeyes;
     if shown && !resolution.is_empty() {
         let download = session.download_size(&resolution.transaction);
-        print!("{}", table::transaction(&resolution.transaction, &session.family.leaf().alias, download));
+        print!("{}", table::transaction(resolution, &session.family.leaf().alias, download));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use redpak_diagnostics::render::printable;
+use redpak_packages::solve::Resolution;
 use redpak_packages::transaction::{Action, Reason, Step, Transaction};
 
 /// Columns aligned by their widest cell; `right` columns to the right. Foreign text is made printable.
@@ -92,25 +93,40 @@ pub fn size(bytes: u64) -> String {
 }
 
 /// A title, and what belongs below it.
-type Group = (&'static str, fn(&Step) -> bool);
+type Group = (&'static str, fn(&Step, &Resolution) -> bool);
 
 /// The groups of a transaction in dnf5's order.
-const GROUPS: [Group; 7] = [
-    ("Installing:", |step| step.action == Action::Install && step.reason == Reason::User),
-    ("Installing dependencies:", |step| step.action == Action::Install && step.reason == Reason::Dependency),
-    ("Installing weak dependencies:", |step| step.action == Action::Install && step.reason == Reason::Weak),
-    ("Upgrading:", |step| step.action == Action::Upgrade),
-    ("Downgrading:", |step| step.action == Action::Downgrade),
-    ("Reinstalling:", |step| step.action == Action::Reinstall),
-    ("Removing:", |step| step.action == Action::Remove),
+const GROUPS: [Group; 9] = [
+    ("Installing:", |step, _| step.action == Action::Install && step.reason == Reason::User),
+    ("Installing dependencies:", |step, _| {
+        step.action == Action::Install && step.reason == Reason::Dependency
+    }),
+    ("Installing weak dependencies:", |step, _| {
+        step.action == Action::Install && step.reason == Reason::Weak
+    }),
+    ("Upgrading:", |step, _| step.action == Action::Upgrade),
+    ("Downgrading:", |step, _| step.action == Action::Downgrade),
+    ("Reinstalling:", |step, _| step.action == Action::Reinstall),
+    ("Removing:", |step, all| {
+        step.action == Action::Remove
+            && !all.dependents.contains(&step.nevra)
+            && !all.unneeded.contains(&step.nevra)
+    }),
+    ("Removing dependent packages:", |step, all| {
+        step.action == Action::Remove && all.dependents.contains(&step.nevra)
+    }),
+    ("Removing unused dependencies:", |step, all| {
+        step.action == Action::Remove && all.unneeded.contains(&step.nevra)
+    }),
 ];
 
 /// What a transaction will change, as a table and a summary. `node` is the alias of the node.
-pub fn transaction(transaction: &Transaction, node: &str, download: u64) -> String {
+pub fn transaction(resolution: &Resolution, node: &str, download: u64) -> String {
+    let transaction = &resolution.transaction;
     let mut table = Table::new(&["Package", "Arch", "Version", "Repository", "Size"], &[4]);
     let mut summary = String::new();
     for (title, belongs) in GROUPS {
-        let steps: Vec<&Step> = transaction.steps.iter().filter(|step| belongs(step)).collect();
+        let steps: Vec<&Step> = transaction.steps.iter().filter(|step| belongs(step, resolution)).collect();
         if steps.is_empty() {
             continue;
         }
@@ -214,8 +230,22 @@ mod tests {
                 step(Action::Install, "jq", Reason::User),
                 step(Action::Install, "libonig5", Reason::Dependency),
                 step(Action::Remove, "old", Reason::User),
+                step(Action::Remove, "of-old", Reason::User),
+                step(Action::Remove, "for-old", Reason::Dependency),
             ],
             marks: Vec::new(),
+        };
+        let named = |name: &str| {
+            value.steps.iter().map(|step| step.nevra.clone()).filter(|nevra| nevra.name == name).collect()
+        };
+        let value = Resolution {
+            dependents: named("of-old"),
+            unneeded: named("for-old"),
+            transaction: value.clone(),
+            provided: Vec::new(),
+            already: Vec::new(),
+            skipped: Vec::new(),
+            new: Vec::new(),
         };
         let expected = "\
 Package   Arch   Version Repository      Size
@@ -225,15 +255,21 @@ Installing dependencies:
  libonig5 x86_64 1.6-2.1 demo       117.2 KiB
 Removing:
  old      x86_64 1.6-2.1 platform   117.2 KiB
+Removing dependent packages:
+ of-old   x86_64 1.6-2.1 platform   117.2 KiB
+Removing unused dependencies:
+ for-old  x86_64 1.6-2.1 platform   117.2 KiB
 
 Transaction Summary:
  Installing:                       1 package
  Installing dependencies:          1 package
  Removing:                         1 package
+ Removing dependent packages:      1 package
+ Removing unused dependencies:     1 package
 
 Total size of inbound packages is 4.0 KiB. Need to download 2.0 KiB.
 Installed size: 234.4 KiB.
-Freed by removals: 117.2 KiB.
+Freed by removals: 351.6 KiB.
 ";
         assert_eq!(transaction(&value, "platform", 2048), expected);
     }

@@ -74,6 +74,8 @@ impl Session {
             provided: Vec::new(),
             already: Vec::new(),
             skipped: Vec::new(),
+            dependents: Default::default(),
+            unneeded: Default::default(),
             new: Vec::new(),
         };
         Ok(self.broken_descendants(&resolution)?.into_iter().filter_map(|broken| broken.lost).collect())

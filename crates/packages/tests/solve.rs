@@ -2,6 +2,7 @@
 
 mod lab;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -9,7 +10,7 @@ use lab::{Lab, add_repo, find, installed, package, ready, repo_in, steps, url, w
 use redpak_packages::Kind;
 use redpak_packages::family::{Descendant, FamilyContext, FamilyNode};
 use redpak_packages::options::Options;
-use redpak_packages::transaction::Reason;
+use redpak_packages::transaction::{Nevra, Reason};
 
 /// What every test needs.
 const TOOLS: [&str; 3] = ["rpmbuild", "rpm", "createrepo_c"];
@@ -189,7 +190,12 @@ fn removal_takes_dependents_and_what_only_they_needed() {
     let remove = |specs: &[&str]| lab.session(&family, Options::default()).remove(&words(specs));
     let all = ["remove app-1-1.noarch", "remove helper-1-1.noarch", "remove tool-1-1.noarch"];
     assert_eq!(steps(&remove(&["tool"]).expect("solvable")), all);
-    assert_eq!(steps(&remove(&["app"]).expect("takes tool along")), all);
+    let resolution = remove(&["app"]).expect("takes tool along");
+    assert_eq!(steps(&resolution), all);
+    // People see what they did not ask for.
+    let names = |set: &BTreeSet<Nevra>| set.iter().map(|nevra| nevra.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&resolution.dependents), ["tool"]);
+    assert_eq!(names(&resolution.unneeded), ["helper"]);
     let keep = Options { clean_deps: false, ..Options::default() };
     let resolution = lab.session(&family, keep).remove(&words(&["tool"])).expect("solvable");
     assert_eq!(steps(&resolution), ["remove tool-1-1.noarch"]);

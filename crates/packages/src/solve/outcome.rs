@@ -55,6 +55,10 @@ pub struct Resolution {
     pub already: Vec<AlreadyInstalled>,
     /// Requests that were skipped, with the reason.
     pub skipped: Vec<String>,
+    /// Of the packages that go, those that require one that goes.
+    pub dependents: BTreeSet<Nevra>,
+    /// Of the packages that go, those that nothing needs any more.
+    pub unneeded: BTreeSet<Nevra>,
     /// The new packages, in the session's pool, in the order of the steps that bring them.
     pub new: Vec<PackageId>,
 }
@@ -77,6 +81,18 @@ pub(super) struct Notes {
     pub erase_dependents: bool,
 }
 
+/// The packages that somebody wants to go, and not only what hangs on them.
+fn explicit(jobs: &[Job]) -> BTreeSet<PackageId> {
+    jobs.iter()
+        .filter(|job| job.action == JobAction::Erase)
+        .flat_map(|job| match &job.select {
+            Select::Package(id) => vec![*id],
+            Select::OneOf(ids) => ids.clone(),
+            _ => Vec::new(),
+        })
+        .collect()
+}
+
 impl Session {
     /// Solves jobs, judges the result by the family's rules, and checks every descendant.
     pub(super) fn resolve(&self, jobs: &[Job], notes: Notes) -> Result<Resolution> {
@@ -89,15 +105,7 @@ impl Session {
             if broken.is_empty() {
                 return Ok(resolution);
             }
-            let explicit: BTreeSet<PackageId> = jobs
-                .iter()
-                .filter(|job| job.action == JobAction::Erase)
-                .flat_map(|job| match &job.select {
-                    Select::Package(id) => vec![*id],
-                    Select::OneOf(ids) => ids.clone(),
-                    _ => Vec::new(),
-                })
-                .collect();
+            let explicit = explicit(jobs);
             let cleaned: BTreeSet<PackageId> =
                 broken.iter().filter_map(|broken| broken.lost).filter(|id| !explicit.contains(id)).collect();
             // Each round keeps one more package, or this is not about packages that are only cleaned up.
@@ -128,7 +136,20 @@ impl Session {
         let transaction = redpak_solv::Transaction::new(&solver).map_err(|error| {
             PackagesError::new(Kind::Unsolvable, "libsolv gives no transaction").with_source(error)
         })?;
-        self.outcome(&solver, transaction.steps(), notes)
+        let mut resolution = self.outcome(&solver, transaction.steps(), notes)?;
+        let explicit = explicit(jobs);
+        for step in transaction.steps() {
+            let TransactionStep::Erase { package } = step else { continue };
+            if explicit.contains(&package) {
+                continue;
+            }
+            let nevra = self.universe.nevra(package);
+            match solver.reason(package) {
+                DecisionReason::CleanDeps => resolution.unneeded.insert(nevra),
+                _ => resolution.dependents.insert(nevra),
+            };
+        }
+        Ok(resolution)
     }
 
     fn outcome(&self, solver: &Solver, decided: Vec<TransactionStep>, notes: &Notes) -> Result<Resolution> {
@@ -179,6 +200,8 @@ impl Session {
             provided: notes.provided.clone(),
             already,
             skipped: notes.skipped.clone(),
+            dependents: BTreeSet::new(),
+            unneeded: BTreeSet::new(),
             new,
         })
     }
