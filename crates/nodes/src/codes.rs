@@ -34,3 +34,5 @@ pub const ALIAS: &str = "RP0424";
 pub const GENERATION: &str = "RP0425";
 /// A place in a node's own directories, where no node can be.
 pub const NOT_FOR_NODES: &str = "RP0426";
+/// The node is in use.
+pub const IN_USE: &str = "RP0427";

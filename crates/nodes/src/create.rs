@@ -14,6 +14,7 @@ use redpak_model::{Names, NodeText, SourceText};
 use crate::codes;
 use crate::descend::OWN;
 use crate::family::{Family, LoadOptions, Refused};
+use crate::leftovers;
 use crate::templates::{self, Headers, Template};
 use crate::walk::{STATUS, walk};
 
@@ -223,7 +224,8 @@ impl Build<'_> {
         let path = &self.place.path;
         let above = path.parent().unwrap_or(Path::new("/"));
         let made = make_above(&self.place.existing, above)?;
-        let fresh = above.join(format!(".redpak-new-{}", uuid::Uuid::new_v4()));
+        leftovers::sweep(above);
+        let fresh = leftovers::beside(path, leftovers::NEW);
         let done = self.fill(&fresh).and_then(|()| {
             std::fs::rename(&fresh, path).map_err(|error| write_error("rename", path, &error))?;
             sync(above)
@@ -239,7 +241,9 @@ impl Build<'_> {
     }
 
     fn fill(&self, fresh: &Path) -> Result<(), Finding> {
-        for (name, mode) in [("", 0o755), ("etc", 0o755), ("etc/yum.repos.d", 0o755)].into_iter().chain(VAR) {
+        directory(fresh, 0o755)?;
+        let _held = leftovers::hold(fresh).map_err(|error| write_error("lock", fresh, &error))?;
+        for (name, mode) in [("etc", 0o755), ("etc/yum.repos.d", 0o755)].into_iter().chain(VAR) {
             directory(&fresh.join(name), mode)?;
         }
         std::os::unix::fs::symlink("/run", fresh.join("var/run"))

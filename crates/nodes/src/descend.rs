@@ -54,7 +54,7 @@ fn below(dir: &Path, parent: &Path, depth: usize, found: &mut Vec<Descendant>) -
     names.sort();
     for name in names {
         if dir == parent && OWN.iter().any(|own| name == *own)
-            || name.to_string_lossy().starts_with(".redpak-new-")
+            || name.to_str().is_some_and(crate::leftovers::is_leftover)
         {
             continue;
         }

@@ -14,6 +14,7 @@ pub mod descend;
 pub mod directories;
 pub mod facts;
 pub mod family;
+mod leftovers;
 pub mod names;
 pub mod status_file;
 pub mod templates;

@@ -265,6 +265,40 @@ fn created_headers_are_text_whatever_they_hold() {
     assert!(effective.nodes[0].info.contains("x\"\\ : #"), "{}", effective.nodes[0].info);
 }
 
+#[test]
+fn a_node_in_use_is_not_deleted() {
+    let ground = Ground::new();
+    ground.create("r");
+    let leaf = ground.create("r/a");
+    let generation = fs::File::open(leaf.join(".redpak/gen/1")).expect("its first generation");
+    rustix::fs::flock(&generation, rustix::fs::FlockOperation::LockShared).expect("as a launch holds it");
+    let refused = redpak_nodes::delete::delete(&ground.at("r"), ground.uid, true);
+    assert!(refused.is_err_and(|Refused(findings)| findings[0].code == "RP0427"));
+    assert!(ground.load(&leaf).is_ok());
+    drop(generation);
+    redpak_nodes::delete::delete(&ground.at("r"), ground.uid, true)
+        .unwrap_or_else(|Refused(f)| panic!("{f:?}"));
+    assert!(!ground.at("r").exists());
+}
+
+#[test]
+fn what_a_cut_off_command_left_is_no_node_and_is_swept() {
+    let ground = Ground::new();
+    ground.create("r");
+    let left = ground.at("r/.redpak-deleted-1");
+    fs::create_dir(&left).expect("made");
+    fs::copy(ground.at("r/.rednode.yaml"), left.join(".rednode.yaml")).expect("copied");
+    fs::create_dir_all(ground.at("r/.redpak-new-1/etc")).expect("made");
+    let busy = ground.at("r/.redpak-new-2");
+    fs::create_dir(&busy).expect("made");
+    let held = fs::File::open(&busy).expect("opened");
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).expect("as a creation holds it");
+    assert_eq!(descendants(&ground.at("r")).expect("listed"), []);
+    ground.create("r/a");
+    assert!(!left.exists() && !ground.at("r/.redpak-new-1").exists());
+    assert!(busy.exists(), "somebody is at work there");
+}
+
 fn listing(path: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(path).expect("listed").flatten() {
