@@ -180,7 +180,7 @@ impl<'a> Assembly<'a> {
             return Ready::Skipped;
         }
         let message = format!(
-            "`{}` does not exist: nothing is mounted at `{}`",
+            "`{}` does not exist, or you may not reach it: nothing is mounted at `{}`",
             source.host.display(),
             export.mount.display()
         );
