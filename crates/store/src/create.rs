@@ -71,6 +71,22 @@ fn links(node: &Dir) -> Result<()> {
     link(&lib, DATABASE_LINK.1, DATABASE_LINK.0)
 }
 
+/// Makes the link to the database again where a transaction put another one, or an empty directory (packages of rpm
+/// own one, and within the sandbox the link leads nowhere). Anything else is left to people.
+pub(crate) fn mend_database_link(node: &Dir) -> Result<()> {
+    let Ok(Some(var)) = node.open_if_there("var") else { return Ok(()) };
+    let Ok(Some(lib)) = var.open_if_there("lib") else { return Ok(()) };
+    let (name, text) = DATABASE_LINK;
+    match lib.read_link(name) {
+        Ok(there) if there == text => return Ok(()),
+        Ok(_) => lib.unlink(name)?,
+        Err(e) if e.errno() == Some(Errno::NOENT) => {}
+        Err(_) if lib.remove_empty(name).is_ok() => {}
+        Err(_) => return Ok(()),
+    }
+    lib.make_link(text, name)
+}
+
 fn link(dir: &Dir, text: &str, name: &str) -> Result<()> {
     match dir.make_link(text, name) {
         Err(e) if e.errno() == Some(Errno::EXIST) => {}

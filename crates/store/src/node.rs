@@ -164,8 +164,10 @@ impl Node {
     }
 
     /// Takes set-id bits and capabilities from the files in `var`, which scriptlets write as root: in a launched node
-    /// they have no effect, and on the host they would be within everybody's reach.
-    pub fn disarm_data(&self) -> Result<()> {
+    /// they have no effect, and on the host they would be within everybody's reach. The link to the database is made
+    /// again where a package or scriptlet replaced it.
+    pub fn mend_data(&self) -> Result<()> {
+        create::mend_database_link(&self.dir)?;
         match self.dir.open_if_there("var")? {
             Some(var) => disarm_tree(&var, var.stat()?.st_dev, 0),
             None => Ok(()),

@@ -83,9 +83,9 @@ pub fn run(request: ExecuteRequest<'_>) -> Result<ExecuteReport> {
     let node = Node::open(stage.node())?;
     let finished = supervise::supervise(&job, &packages, lock, &options, progress);
     // Whatever became of it: the data directory is not staged.
-    let disarmed = node.disarm_data();
+    let mended = node.mend_data();
     let finished = finished?;
-    disarmed?;
+    mended?;
     progress(&Event::Commit);
     let owners = result::owners(&before, &packages, &finished.owned, all_owners);
     let after = result::packages_after(installed, transaction);

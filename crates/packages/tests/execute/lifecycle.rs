@@ -16,6 +16,7 @@ pub const TESTS: &[Test] = &[
     ("a_package_is_installed_upgraded_and_removed", a_package_is_installed_upgraded_and_removed),
     ("configuration_files_are_kept", configuration_files_are_kept),
     ("directories_links_and_modes_are_as_packaged", directories_links_and_modes_are_as_packaged),
+    ("the_distributions_rpm_still_finds_the_database", the_distributions_rpm_still_finds_the_database),
     ("libraries_are_in_the_loaders_cache", libraries_are_in_the_loaders_cache),
     ("a_killed_transaction_leaves_nothing", a_killed_transaction_leaves_nothing),
     ("a_kill_at_any_moment_leaves_old_or_new", a_kill_at_any_moment_leaves_old_or_new),
@@ -134,6 +135,20 @@ fn directories_links_and_modes_are_as_packaged() {
     f.run(vec![remove(&package)]).unwrap();
     assert!(!f.current("usr/bin/modes-tool").exists());
     assert!(!f.path().join("var/lib/modes/state").exists());
+}
+
+fn the_distributions_rpm_still_finds_the_database() {
+    let mut f = Fixture::new();
+    let link = f.path().join("var/lib/rpm");
+    let right = fs::read_link(&link).unwrap();
+    let rest = "%install\nmkdir -p %{buildroot}/var/lib/rpm\n%files\n%dir /var/lib/rpm\n";
+    let rpm = f.package("rpm-like", "1", rest);
+    f.install(&[&rpm]).unwrap();
+    assert_eq!(fs::read_link(&link).unwrap(), right);
+    let scripts = "%post\nrm -f /var/lib/rpm\nln -s /etc /var/lib/rpm\n";
+    let other = f.one_file("other", "1", "/usr/share/other", scripts);
+    f.install(&[&other]).unwrap();
+    assert_eq!(fs::read_link(&link).unwrap(), right);
 }
 
 fn libraries_are_in_the_loaders_cache() {
