@@ -6,7 +6,10 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 /// 170 real packages.
-const REAL: &str = "/var/cache/redpak-tests/realrepo";
+/// 170 real packages: where `tools/real-repository` put them.
+fn real() -> String {
+    std::env::var("REDPAK_REAL_REPOSITORY").unwrap_or_else(|_| "/var/cache/redpak-tests/realrepo".to_owned())
+}
 
 fn dnf(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_redwrap-dnf"))
@@ -47,7 +50,7 @@ fn the_command_line_is_judged_first() {
 
 #[test]
 fn packages_come_and_go() {
-    if !Path::new(REAL).is_dir() {
+    if !Path::new(&real()).is_dir() {
         return skip("no repository of real packages");
     }
     let directory =
@@ -61,7 +64,7 @@ fn packages_come_and_go() {
     expect(&["manager", "--redpath", app], 0, &format!("child of {platform}"));
     let repos = Path::new(root).join("etc/yum.repos.d");
     fs::create_dir_all(&repos).expect("writable");
-    let file = format!("[real]\nname=Real\nbaseurl=file://{REAL}\ngpgcheck=0\n");
+    let file = format!("[real]\nname=Real\nbaseurl=file://{}\ngpgcheck=0\n", real());
     fs::write(repos.join("real.repo"), file).expect("writable");
     if !sandboxes_can_be_made() {
         return skip("no user namespaces");

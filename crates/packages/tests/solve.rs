@@ -15,12 +15,17 @@ use redpak_packages::transaction::{Nevra, Reason};
 /// What every test needs.
 const TOOLS: [&str; 3] = ["rpmbuild", "rpm", "createrepo_c"];
 
-/// One repository for all tests of this program, built once, in cargo's directory for what tests leave.
+/// One repository for all tests of this program, built once, in cargo's directory for what tests leave, or where an
+/// ordinary user may write.
 fn demo() -> &'static Path {
     static DEMO: OnceLock<PathBuf> = OnceLock::new();
     DEMO.get_or_init(|| {
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("solve");
-        let _ = std::fs::remove_dir_all(&directory);
+        let cargos = Path::new(env!("CARGO_TARGET_TMPDIR")).join("solve");
+        let _ = std::fs::remove_dir_all(&cargos);
+        let directory = match std::fs::create_dir_all(&cargos) {
+            Ok(()) => cargos,
+            Err(_) => std::env::temp_dir().join(format!("redpak-solve-{}", std::process::id())),
+        };
         repo_in(
             &directory,
             "demo",

@@ -14,8 +14,10 @@ use redpak_packages::solve::{Resolution, Scope, Session};
 use redpak_packages::transaction::Action;
 use tempfile::TempDir;
 
-/// 170 real packages.
-pub const REAL: &str = "/var/cache/redpak-tests/realrepo";
+/// 170 real packages: where `tools/real-repository` put them.
+pub fn real() -> String {
+    std::env::var("REDPAK_REAL_REPOSITORY").unwrap_or_else(|_| "/var/cache/redpak-tests/realrepo".to_owned())
+}
 
 /// Whether what the tests need is there; says so where it is not, and fails where it must be.
 pub fn ready(what: &[&str]) -> bool {
