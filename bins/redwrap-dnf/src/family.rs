@@ -81,6 +81,7 @@ pub fn lock(context: &FamilyContext) -> Result<Locks, Finding> {
         above.push(Node::open(&node.redpath).and_then(|store| store.lock_shared(wait)).map_err(refused)?);
     }
     let node = Node::open(&leaf.redpath).map_err(refused)?;
+    node.check_writable().map_err(refused)?;
     let own = node.lock_exclusive(wait).map_err(refused)?;
     let mut below = Vec::new();
     for descendant in context.descendants.iter().map(|below| &below.node).filter(has_store) {

@@ -1,6 +1,7 @@
 //! `redwrap-dnf` by binary: exit codes and what people see, on real packages.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -96,8 +97,35 @@ fn packages_come_and_go() {
     }
     assert_eq!(fs::read_dir(Path::new(platform).join(".redpak/gen")).expect("there").count(), 3);
     nobody_reads_on(&["-r", platform, "list"]);
+    not_the_callers(directory.path(), platform);
+    let lost = ["--repofrompath", "lost,file:///nowhere", "-r", platform, "list"];
+    let said = expect(&lost, 1, "the repository `lost` cannot be read");
+    assert!(said.contains("--disable-repo lost"), "{said}");
     expect(&["-r", platform, "clean"], 0, "files removed");
     expect(&["-r", platform, "-C", "list"], 1, "nothing is kept of the repository `real`");
+}
+
+/// Somebody else's node is refused before anything is asked.
+fn not_the_callers(directory: &Path, node: &str) {
+    let open = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(directory, open).expect("ours");
+    // The build directory may not be readable for another user.
+    let program = directory.join("redwrap-dnf");
+    fs::copy(env!("CARGO_BIN_EXE_redwrap-dnf"), &program).expect("there");
+    let output = Command::new("setpriv")
+        .args(["--reuid", "54321", "--regid", "54321", "--clear-groups"])
+        .arg(&program)
+        .args(["-r", node, "install", "-y", "hello"])
+        .env("HOME", "/nonexistent")
+        .output();
+    match output {
+        Ok(output) if std::os::unix::fs::MetadataExt::uid(&fs::metadata(node).expect("there")) == 0 => {
+            let said = text(&output);
+            assert_eq!(output.status.code(), Some(1), "{said}");
+            assert!(said.contains("you may not change the node") && !said.contains("Installing"), "{said}");
+        }
+        _ => println!("SKIP: only root can be somebody else"),
+    }
 }
 
 /// `redwrap-dnf list | head`: no word about it, and the end that other programs have.

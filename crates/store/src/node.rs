@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{Access, AtFlags, FlockOperation, accessat, flock};
 use rustix::io::Errno;
 
 use crate::dir::Dir;
@@ -115,6 +115,21 @@ impl Node {
             Error::new(ErrorKind::Missing, format!("{} has no generation {number}", self.path().display()))
                 .with_hint("`history list` shows those that are kept")
         })
+    }
+
+    /// Refuses a node that the caller may not change: before anything is asked or fetched.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`], with a hint.
+    pub fn check_writable(&self) -> Result<()> {
+        match accessat(&self.redpak, ".", Access::WRITE_OK, AtFlags::EACCESS) {
+            Ok(()) => Ok(()),
+            Err(Errno::ACCESS) => {
+                let text = format!("you may not change the node {}", self.path().display());
+                Err(Error::new(ErrorKind::Refused, text).with_hint("run the command as its owner or as root"))
+            }
+            Err(e) => Err(self.redpak.failed("faccessat2", &[OsStr::new("W_OK")], e)),
+        }
     }
 
     /// Locks the node to change it.

@@ -71,6 +71,17 @@ pub fn client_of(repo: &RepoConfig) -> Client {
     })
 }
 
+/// Names the repository: several may have the same server.
+fn unreachable(repo: &RepoConfig, error: PackagesError) -> PackagesError {
+    let hint =
+        format!("correct it in {}, or leave it out: `--disable-repo {}`", repo.file.display(), repo.id);
+    PackagesError {
+        message: format!("the repository `{}` cannot be read: {}", repo.id, error.message),
+        hint: error.hint.or(Some(hint)),
+        ..error
+    }
+}
+
 /// Brings a repository's `repomd.xml` up to date, or takes the one that is kept.
 pub fn sync(repo: &RepoConfig, cache: &Cache, client: &Client, freshness: Freshness) -> Result<Synced> {
     if repo.repo_gpgcheck == Some(true) {
@@ -100,7 +111,7 @@ pub fn sync(repo: &RepoConfig, cache: &Cache, client: &Client, freshness: Freshn
                 let warning = format!("{error}; what is kept of the repository `{}` is used", repo.id);
                 Ok(Synced { warning: Some(warning), ..kept })
             }
-            None => Err(error),
+            None => Err(unreachable(repo, error)),
         },
     }
 }
