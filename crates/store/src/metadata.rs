@@ -184,11 +184,12 @@ pub(crate) fn disarm(dir: &Dir, name: &OsStr) -> Result<()> {
     }
 }
 
-/// [`disarm`] for all below a directory, on its own file system.
+/// [`disarm`] for all below a directory, on its own file system. What lies deeper than a generation may be is not
+/// walked: it is closed to everybody else, for a program in the node must not be able to stop package work.
 pub(crate) fn disarm_tree(dir: &Dir, device: u64, depth: usize) -> Result<()> {
     if depth > crate::merge::MAX_DEPTH {
-        let text = format!("is deeper than {} directories", crate::merge::MAX_DEPTH);
-        return Err(Error::refused(dir.path(), text));
+        fs::fchown(dir, Some(rustix::process::geteuid()), None).map_err(|e| dir.failed("fchown", &[], e))?;
+        return dir.set_mode(0o700);
     }
     for entry in dir.entries()? {
         // A program that runs in the node may remove things meanwhile, or put others in their place.

@@ -202,6 +202,17 @@ fn nothing_runs_with_anothers_rights_on_the_host() {
         f.one_file("failing", "1", "/usr/share/failing", &format!("%post\n{}exit 1\n", arm("/var/lib/arms")));
     f.run(vec![step(redpak_packages::transaction::Action::Install, &failing)]).unwrap_err();
     assert_eq!(modes(&f)[..2], [0o755; 2]);
+    // However deep it lies.
+    let deep =
+        "%post\ncd /var/lib\nfor i in $(seq 200); do mkdir d; cd d; done\ncp /usr/bin/id id\nchmod 4755 id\n";
+    let deep = f.one_file("deep", "1", "/usr/share/deep", deep);
+    f.install(&[&deep]).unwrap_or_else(|e| panic!("{e}: {:?}", e.output));
+    let (mut path, mut closed) = (f.path().join("var/lib"), false);
+    for _ in 0..200 {
+        path.push("d");
+        closed |= std::os::unix::fs::MetadataExt::mode(&fs::metadata(&path).unwrap()) & 0o77 == 0;
+    }
+    assert!(closed);
 }
 
 fn ldconfig_tidying_an_ancestors_directory_is_no_failure() {
