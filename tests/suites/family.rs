@@ -147,3 +147,17 @@ fn nothing_that_runs_in_a_node_can_write_what_redpak_keeps_there() {
         );
     }
 }
+
+#[test]
+fn a_second_command_says_whom_it_waits_for() {
+    let Some(ground) = family() else { return };
+    let lock = std::fs::File::open(ground.path().join("r/platform/a/.redpak/lock")).expect("the node's lock");
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).expect("as a command holds it");
+    let waiting = std::thread::scope(|scope| {
+        let second = scope.spawn(|| ground.dnf("r/platform/a", &["install", "-y", "toolbox-1.0"]));
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        drop(lock);
+        second.join().expect("it ends")
+    });
+    waiting.ok().says("Waiting for at most").says("is in use by");
+}

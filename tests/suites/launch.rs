@@ -314,14 +314,14 @@ fn what_cannot_be_printed_is_an_error_or_ignored_never_a_panic() {
 fn descriptors_that_are_not_open_are_refused_whatever_their_number() {
     let ground = node();
     let node = ground.at("r/n");
-    for count in ["1", "2000000", "4294967295"] {
-        run(bin("redwrap"), &["-r", &node, "--preserve-fds", count, "--", "true"])
-            .expect(125)
-            .says("descriptor 3");
-    }
     let redwrap = bin("redwrap").display().to_string();
+    for count in ["1", "2000000", "4294967295"] {
+        // Whatever runs the suite may have left a descriptor 3 open.
+        let script = format!("exec {redwrap} -r {node} --preserve-fds {count} -- true 3<&-");
+        run("sh", &["-c", &script]).expect(125).says("descriptor 3");
+    }
     let script = format!(
-        "LISTEN_FDS=4294967295 LISTEN_PID=$$ exec {redwrap} -r {node} --preserve-fds 1 -- true 3</dev/null"
+        "LISTEN_FDS=4294967295 LISTEN_PID=$$ exec {redwrap} -r {node} --preserve-fds 1 -- true 3</dev/null 4<&-"
     );
     run("sh", &["-c", &script]).expect(125).says("descriptor 4");
     let script =

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use redpak_diagnostics::Finding;
+use redpak_diagnostics::render::printable;
 use redpak_model::Names;
 use redpak_model::effective::Effective;
 use redpak_nodes::{Family, LoadOptions, Refused};
 use redpak_packages::family::{Descendant, FamilyContext, FamilyNode};
-use redpak_store::{ExclusiveLock, Node, SharedLock, Wait};
+use redpak_store::{ErrorKind, ExclusiveLock, Node, SharedLock, Wait};
 
 /// How long a command waits for another one that works on the same node.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -69,25 +70,35 @@ fn alias(path: &Path, names: &Names) -> String {
     family.and_then(named).unwrap_or_else(|| path.display().to_string())
 }
 
+/// Takes a lock; says who is waited for, when somebody is.
+fn patiently<T>(take: impl Fn(Wait) -> redpak_store::error::Result<T>) -> Result<T, Finding> {
+    match take(Wait::No) {
+        Err(error) if error.kind() == ErrorKind::Locked => {
+            eprintln!("Waiting for at most {} s: {}", PATIENCE.as_secs(), printable(&error.to_string()));
+            take(Wait::For(PATIENCE)).map_err(|error| error.finding())
+        }
+        taken => taken.map_err(|error| error.finding()),
+    }
+}
+
 /// Locks a node to change it, its ancestors against changes, and its descendants, top down.
 pub fn lock(context: &FamilyContext) -> Result<Locks, Finding> {
     let refused = |error: redpak_store::Error| error.finding();
-    let wait = Wait::For(PATIENCE);
     let has_store = |node: &&FamilyNode| node.redpath.join(redpak_store::REDPAK_DIR).join("current").exists();
     let mut above = Vec::new();
     let (leaf, ancestors) =
         context.nodes.split_last().ok_or_else(|| Finding::error("RP0315", "an empty family"))?;
     for node in ancestors.iter().filter(has_store) {
-        above.push(Node::open(&node.redpath).and_then(|store| store.lock_shared(wait)).map_err(refused)?);
+        let store = Node::open(&node.redpath).map_err(refused)?;
+        above.push(patiently(|wait| store.lock_shared(wait))?);
     }
     let node = Node::open(&leaf.redpath).map_err(refused)?;
     node.check_writable().map_err(refused)?;
-    let own = node.lock_exclusive(wait).map_err(refused)?;
+    let own = patiently(|wait| node.lock_exclusive(wait))?;
     let mut below = Vec::new();
     for descendant in context.descendants.iter().map(|below| &below.node).filter(has_store) {
-        below.push(
-            Node::open(&descendant.redpath).and_then(|store| store.lock_exclusive(wait)).map_err(refused)?,
-        );
+        let store = Node::open(&descendant.redpath).map_err(refused)?;
+        below.push(patiently(|wait| store.lock_exclusive(wait))?);
     }
     Ok(Locks { node, own, _above: above, _below: below })
 }

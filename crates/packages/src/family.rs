@@ -45,6 +45,8 @@ pub struct HostView {
 pub struct FamilyContext {
     /// Root node first, the leaf last; never empty.
     pub nodes: Vec<FamilyNode>,
+    /// The first of them is the host itself, above a root node with packages of its own; it has no directory.
+    pub host_above: bool,
     /// The root node shows nothing of the host's software and has packages of its own.
     pub bare: bool,
     /// RPM architecture of the machine: `x86_64`, `aarch64`, …
@@ -90,6 +92,7 @@ impl FamilyContext {
         }
         Self {
             nodes,
+            host_above: above > 0,
             bare,
             arch: machine_arch().to_owned(),
             gpgcheck: settings
@@ -110,6 +113,7 @@ impl FamilyContext {
     pub fn bare(alias: &str, redpath: &Path) -> Self {
         Self {
             nodes: vec![FamilyNode { alias: alias.to_owned(), redpath: redpath.to_owned() }],
+            host_above: false,
             bare: true,
             arch: machine_arch().to_owned(),
             gpgcheck: None,
@@ -120,6 +124,11 @@ impl FamilyContext {
             host: HostView::default(),
             descendants: Vec::new(),
         }
+    }
+
+    /// The nodes that are directories, with their indices.
+    pub fn directories(&self) -> impl Iterator<Item = (usize, &FamilyNode)> {
+        self.nodes.iter().enumerate().skip(usize::from(self.host_above))
     }
 
     /// The node that is changed.

@@ -44,7 +44,7 @@ pub struct Repositories {
 /// Reads the variables of a family: `etc/dnf/vars` of each node, root node first; `releasever` of the command line wins.
 pub fn variables(family: &FamilyContext, releasever: Option<&str>) -> Result<Variables> {
     let mut variables = Variables::of_arch(&family.arch);
-    for node in &family.nodes {
+    for (_, node) in family.directories() {
         for (path, text) in checked_files(&node.redpath, "etc/dnf/vars", |_| true)? {
             if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
                 variables.set(name, text.lines().next().unwrap_or_default().trim());
@@ -60,7 +60,7 @@ pub fn variables(family: &FamilyContext, releasever: Option<&str>) -> Result<Var
 /// Reads the `.repo` files of a family, root node first, in the order of their names.
 pub fn read_files(family: &FamilyContext) -> Result<Vec<RepoFile>> {
     let mut files = Vec::new();
-    for (node, place) in family.nodes.iter().enumerate() {
+    for (node, place) in family.directories() {
         let is_repo = |name: &Path| name.extension().is_some_and(|extension| extension == "repo");
         for (path, text) in checked_files(&place.redpath, "etc/yum.repos.d", is_repo)? {
             files.push(RepoFile { node, path, text });
