@@ -18,6 +18,15 @@ pub fn skip(reason: &str) {
     println!("SKIP: {reason}");
 }
 
+/// Whether the caller is root; when it is not, says what the run as root has and this one has not.
+pub fn is_root(what: &str) -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        println!("only as root: {what}");
+    }
+    root
+}
+
 /// Where the binaries under test are.
 pub fn bin(name: &str) -> PathBuf {
     let directory = std::env::var_os("REDPAK_BIN")

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use redpak_tests::{Ground, bin, run, skip};
+use redpak_tests::{Ground, bin, is_root, run, skip};
 
 fn node() -> Ground {
     let ground = Ground::new();
@@ -360,8 +360,7 @@ fn a_node_lies_where_it_lies_whatever_its_path_looks_like() {
 #[test]
 fn a_privileged_binary_refuses_and_says_why() {
     use std::os::unix::fs::PermissionsExt;
-    if !rustix::process::geteuid().is_root() || run("runuser", &["--version"]).code != 0 {
-        skip("a setuid program needs root to be made, and runuser to be tried");
+    if !is_root("a setuid program of another user is made by root") {
         return;
     }
     let ground = node();
