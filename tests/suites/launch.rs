@@ -98,7 +98,7 @@ fn the_environment_is_the_familys() {
     let names: BTreeSet<&str> = text.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
     assert_eq!(
         names,
-        BTreeSet::from(["GIVEN", "HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PS1", "TERM", "USER"]),
+        BTreeSet::from(["GIVEN", "HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TERM", "USER"]),
         "{text}"
     );
     assert!(text.contains("LD_LIBRARY_PATH=/usr/lib64\n"), "{text}");
@@ -398,4 +398,29 @@ fn the_callers_keys_are_not_the_commands() {
     }
     let inside = run("python3", &["-c", &script, &redwrap, "-r", &node, "--", "python3", "-c", &search]).ok();
     assert_eq!(inside.stdout.trim(), "-1", "a key of the caller's is found inside");
+}
+
+#[test]
+fn the_admin_configuration_is_laid_on_top_when_asked() {
+    let ground = node();
+    let text = "headers: {alias: n}\nenviron:\n  - {key: WHO, mode: Static, value: admin}\n";
+    ground.write("r/n/etc/redpak-admin.yaml", text);
+    let node = ground.at("r/n");
+    for (options, expected) in
+        [(&["-r", node.as_str()][..], 1), (&["-a", "-r", &node], 0), (&["-r", &node, "--admin"], 0)]
+    {
+        run(bin("redwrap"), &[options, &["--", "sh", "-c", "test \"$WHO\" = admin"]].concat())
+            .expect(expected);
+    }
+    ground.write("other.yaml", &text.replace("value: admin", "value: other"));
+    let given = format!("--admin={}", ground.at("other.yaml"));
+    run(bin("redwrap"), &["-r", &node, &given, "--", "sh", "-c", "test \"$WHO\" = other"]).ok();
+}
+
+#[test]
+fn directories_of_packages_are_never_writable() {
+    let ground = node();
+    for top in ["usr", "etc", "opt"] {
+        ground.wrap("r/n", &["sh", "-c", &format!("echo x > /{top}/lost")]).expect(2).says("Read-only");
+    }
 }

@@ -167,10 +167,10 @@ pub fn check(paths: &[PathBuf], json: bool, names: &Names) -> Result<u8, Refused
     } else {
         report(&told);
         let errors = told.iter().filter(|finding| finding.is_error()).count();
-        crate::print(&format!(
-            "{count} nodes checked: {errors} errors, {} other findings",
-            told.len() - errors
-        ))?;
+        let counted =
+            |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+        let others = counted(told.len() - errors, "other finding");
+        crate::print(&format!("{} checked: {}, {others}", counted(count, "node"), counted(errors, "error")))?;
     }
     Ok(if told.iter().any(Finding::is_error) { exit::ERROR } else { exit::OK })
 }

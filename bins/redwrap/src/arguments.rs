@@ -30,8 +30,8 @@ pub struct Arguments {
     pub redpath: PathBuf,
 
     /// Lay the admin configuration on top; FILE instead of the node's own
-    #[arg(short = 'a', long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
-    pub admin: Option<PathBuf>,
+    #[arg(short = 'a', long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    pub admin: Option<Option<PathBuf>>,
 
     /// Print the plan to stderr as a bwrap command line, then run
     #[arg(short = 'd', long)]

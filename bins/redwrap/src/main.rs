@@ -68,7 +68,7 @@ fn run(arguments: &Arguments) -> Result<u8, Refused> {
     })?;
     let force = on(arguments.force) || on(arguments.r#unsafe);
     let mut family = Family::load(&redpath, names.uid, LoadOptions { force })?;
-    if let Some(file) = arguments.admin.as_ref().filter(|file| !file.as_os_str().is_empty()) {
+    if let Some(file) = arguments.admin.as_ref().and_then(Option::as_ref) {
         family.replace_admin(file)?;
     }
     let (effective, mut findings) = family.effective(arguments.admin.is_some(), &names)?;
@@ -92,7 +92,7 @@ fn run(arguments: &Arguments) -> Result<u8, Refused> {
         say(&redpak_plan::bwrap::render(&plan).script);
     }
     redpak_nodes::directories::make(&family, &plan)?;
-    execute(&plan, &passed_on)
+    execute(&plan, &passed_on, arguments.command.is_empty())
 }
 
 /// The words given, else the caller's shell.
@@ -135,13 +135,18 @@ fn passed_on(count: u32) -> Result<Vec<i32>, Finding> {
     Ok(numbers)
 }
 
-fn execute(plan: &LaunchPlan, preserve_fds: &[i32]) -> Result<u8, Refused> {
+fn execute(plan: &LaunchPlan, preserve_fds: &[i32], shell: bool) -> Result<u8, Refused> {
     let _generations = redpak_nodes::directories::hold_generations(plan)?;
     let options = Options { preserve_fds, ..Options::default() };
     match redpak_launch::launch(plan, Payload::Command, &options) {
         Ok(outcome) => {
             if let Some(message) = outcome.message() {
                 say(&format!("redwrap: {}\n", render::printable(&message)));
+                if shell {
+                    say(
+                        "redwrap: that is your shell ($SHELL): name a command that the node has, /bin/sh for one\n",
+                    );
+                }
             }
             Ok(outcome.exit_code())
         }

@@ -102,8 +102,10 @@ fn die_with_supervisor(channel: &OwnedFd) -> Result<(), LaunchError> {
 fn enter(directory: &Path) -> Step<()> {
     let root = file::open_root()?;
     let inside = directory.strip_prefix("/").unwrap_or(directory);
-    let opened = file::open_directory(&root, inside, Resolve::InRoot)
-        .hint(&[Errno::NOENT], "config.chdir names a directory that is not in the node")?;
+    let opened = file::open_directory(&root, inside, Resolve::InRoot).hint(
+        &[Errno::NOENT],
+        "the working directory (`-w`, or `chdir` in the configuration) is not in the node",
+    )?;
     Ok(process::fchdir(&opened)?)
 }
 

@@ -91,7 +91,7 @@ pub fn unreadable(path: &Path, errno: Errno) -> Finding {
     let finding =
         Finding::error(codes::UNREADABLE, format!("cannot open `{}`: {}", path.display(), said(errno)));
     match errno {
-        Errno::NOENT => finding.with_hint("check the path, or create the node with `redconf create`"),
+        Errno::NOENT => finding.with_hint("check the path; `redconf create` makes a node in a new directory"),
         Errno::ACCESS | Errno::PERM => finding.with_hint("you may not read it: run as its owner or as root"),
         _ => finding,
     }

@@ -174,7 +174,9 @@ fn source_text(shown: &Path, bytes: Vec<u8>) -> Result<SourceText, Finding> {
 
 fn not_a_node(path: &Path) -> Finding {
     Finding::error(codes::NOT_A_NODE, format!("`{}` is not a node: it has no {STATUS}", path.display()))
-        .with_hint(format!("create it with `redconf create {}`", path.display()))
+        .with_hint(
+            "check the path; `redconf tree` shows nodes, `redconf create` makes one in a new directory",
+        )
 }
 
 /// Whether a node is enabled, where it was registered, and below the parent that it recorded.

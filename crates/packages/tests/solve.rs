@@ -22,7 +22,7 @@ fn demo() -> &'static Path {
     DEMO.get_or_init(|| {
         let cargos = Path::new(env!("CARGO_TARGET_TMPDIR")).join("solve");
         let _ = std::fs::remove_dir_all(&cargos);
-        let directory = match std::fs::create_dir_all(&cargos) {
+        let directory = match std::fs::create_dir(&cargos) {
             Ok(()) => cargos,
             Err(_) => std::env::temp_dir().join(format!("redpak-solve-{}", std::process::id())),
         };

@@ -137,7 +137,7 @@ fn the_family_is_one_flat_overlay_over_the_host() {
 }
 
 #[test]
-fn layers_without_content_are_left_out_and_nothing_at_all_is_a_directory() {
+fn layers_without_content_are_left_out_unless_all_are() {
     let mut world = world(2);
     world.overlay(1, "/opt", "opt");
     world.overlay(1, "/usr", "usr");
@@ -145,8 +145,12 @@ fn layers_without_content_are_left_out_and_nothing_at_all_is_a_directory() {
         .own
         .insert(".redpak/gen/1/usr".into(), OwnFact { kind: FileKind::Directory, empty: true });
     let mounts = world.mounts();
+    // Of /opt there is no directory, of /usr an empty one, which is shown read-only.
     assert_eq!(mounts[0].kind, MountKind::Directory { mode: 0o755 });
-    assert_eq!(mounts[1].kind, MountKind::Directory { mode: 0o755 });
+    assert_eq!(layers(&mounts[1]), [node(1, ".redpak/gen/1/usr")]);
+    world.export(0, "/usr", bind(host("/usr"), Access::ReadOnly));
+    world.effective.exports.rotate_right(1);
+    assert_eq!(layers(&world.mounts()[0]), [Opened::Host { path: "/usr".into() }]);
 }
 
 #[test]

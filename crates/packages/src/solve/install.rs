@@ -240,7 +240,18 @@ impl Session {
             );
         }
         if self.universe.available.is_empty() {
-            return error.with_hint("no repository is enabled: see `repo list`");
+            return error.with_hint(match self.repos.is_empty() {
+                true => {
+                    let directory = self.family.leaf().redpath.join("etc/yum.repos.d");
+                    format!(
+                        "there is no repository: put a .repo file into {}, or an ancestor's",
+                        directory.display()
+                    )
+                }
+                false => {
+                    "no repository is enabled: see `repo list`, or use one with --enable-repo".to_owned()
+                }
+            });
         }
         let pool = &self.universe.pool;
         let names: BTreeSet<String> = self

@@ -37,7 +37,8 @@ impl Fixture {
 
     /// A node that somebody else made and removes.
     pub fn at(path: &Path) -> Self {
-        Self::around(tempfile::tempdir_in("/var/tmp").unwrap(), path)
+        // Beside it: whoever is killed meanwhile leaves nothing that is not removed with the node.
+        Self::around(tempfile::tempdir_in(path.parent().unwrap()).unwrap(), path)
     }
 
     fn around(temporary: tempfile::TempDir, path: &Path) -> Self {

@@ -35,8 +35,8 @@ enum Ready {
     Skipped,
     /// Mounted or made; for binds with what the source is and whether it is read-only.
     Bind { read_only: bool, kind: FileKind },
-    /// A layer of an overlay; `empty` ones are left out.
-    Layer { empty: bool },
+    /// A layer of an overlay; `empty` ones are left out, unless all are and one is there to be shown, read-only.
+    Layer { empty: bool, there: bool },
     /// Everything that has no source.
     Made,
 }
@@ -145,7 +145,7 @@ impl<'a> Assembly<'a> {
                 Ready::Bind { read_only, kind }
             }
             ExportKind::Overlay { source } => match self.existing(export, source, before) {
-                Some((FileKind::Directory, empty)) => Ready::Layer { empty },
+                Some((FileKind::Directory, empty)) => Ready::Layer { empty, there: true },
                 Some((FileKind::File, _)) => {
                     findings.push(
                         Finding::error(
@@ -160,7 +160,7 @@ impl<'a> Assembly<'a> {
                     Ready::Skipped
                 }
                 // A node without a generation, or without that directory in it, adds nothing there.
-                None if matches!(source.lies, Lies::Own { .. }) => Ready::Layer { empty: true },
+                None if matches!(source.lies, Lies::Own { .. }) => Ready::Layer { empty: true, there: false },
                 None => self.missing(export, source, findings),
             },
             _ => Ready::Made,

@@ -95,7 +95,7 @@ impl<'a> Order<'a> {
             .collect();
         let mut layers: Vec<Source> = members
             .iter()
-            .filter(|&&member| !matches!(self.ready[member], Ready::Layer { empty: true }))
+            .filter(|&&member| !matches!(self.ready[member], Ready::Layer { empty: true, .. }))
             .filter_map(|&member| assembly.layer(member, &self.entries))
             .collect();
         if group.base.is_none()
@@ -104,6 +104,13 @@ impl<'a> Order<'a> {
             && let Some(entry) = self.entries[cover]
         {
             layers.push(Source::Tree { inside: export.mount.clone(), entry });
+        }
+        if layers.is_empty() {
+            // What nobody may write when it is full is not writable when it is empty.
+            let shown = members
+                .iter()
+                .find(|&&member| matches!(self.ready[member], Ready::Layer { there: true, .. }));
+            layers.extend(shown.and_then(|&member| assembly.layer(member, &self.entries)));
         }
         let kind = if layers.is_empty() {
             MountKind::Directory { mode: 0o755 }
