@@ -61,8 +61,8 @@ fn run(arguments: &Arguments) -> Result<u8, Refused> {
             env.remove(key);
         }
     }
-    let names = redpak_nodes::names::gather(&env);
     let passed_on = passed_on(listening.saturating_add(arguments.preserve_fds))?;
+    let names = redpak_nodes::names::gather(&env);
     let redpath = std::path::absolute(&arguments.redpath).map_err(|error| {
         Finding::error("RP0413", format!("cannot find `{}`: {error}", arguments.redpath.display()))
     })?;

@@ -57,13 +57,6 @@ fn set_up(command: &Command<'_>, channel: &OwnedFd, pts: Option<OwnedFd>) -> Res
         _ => return Ok(Progress::SupervisorGone),
     }
     process::not_dumpable().stage(Stage::Namespaces)?;
-    // Keyrings have no namespace: whoever has the caller's session keyring reads the keys in it.
-    process::new_session_keyring()
-        .hint(
-            &[Errno::DQUOT],
-            "the limit of keys is reached: see the sysctl kernel.keys.maxkeys and /proc/key-users",
-        )
-        .stage(Stage::Rights)?;
     if let Some(name) = &plan.hostname {
         process::sethostname(name).stage(Stage::Hostname)?;
     }

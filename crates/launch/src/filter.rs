@@ -1,4 +1,9 @@
-//! The seccomp filter of every command: `ioctl` cannot push characters into the caller's terminal.
+//! The seccomp filter of every command: `ioctl` cannot push characters into the caller's terminal, and there are no
+//! keyrings.
+//!
+//! Keyrings have no namespace: whoever has the caller's session keyring reads the keys in it. `add_key`, `request_key`
+//! and `keyctl` do not exist inside (`ENOSYS`). A keyring of the launch's own was rejected: each counts against the
+//! user's quota (`kernel.keys.maxkeys`, 200), and is given back late, so that many launches in a row failed.
 //!
 //! `TIOCSTI` and `TIOCLINUX` are answered with `EPERM`, on the native and on the compat architecture, each by its own
 //! numbers. Only the low 32 bits of the request are compared, as the kernel uses no others. The x32 numbers of x86_64
@@ -6,10 +11,12 @@
 
 use redpak_sys::rights::Instruction;
 
-/// An architecture as `struct seccomp_data` has it, and its number of `ioctl`.
+/// An architecture as `struct seccomp_data` has it, and its numbers of system calls.
 struct Architecture {
     audit: u32,
     ioctl: u32,
+    /// `add_key`, `request_key`, `keyctl`.
+    keys: [u32; 3],
     /// `ENOSYS` for numbers with this bit.
     foreign_bit: Option<u32>,
 }
@@ -17,29 +24,29 @@ struct Architecture {
 #[cfg(target_arch = "x86_64")]
 const ARCHITECTURES: &[Architecture] = &[
     // AUDIT_ARCH_X86_64, with __X32_SYSCALL_BIT
-    Architecture { audit: 0xc000_003e, ioctl: 16, foreign_bit: Some(0x4000_0000) },
+    Architecture { audit: 0xc000_003e, ioctl: 16, keys: [248, 249, 250], foreign_bit: Some(0x4000_0000) },
     // AUDIT_ARCH_I386
-    Architecture { audit: 0x4000_0003, ioctl: 54, foreign_bit: None },
+    Architecture { audit: 0x4000_0003, ioctl: 54, keys: [286, 287, 288], foreign_bit: None },
 ];
 
 #[cfg(target_arch = "aarch64")]
 const ARCHITECTURES: &[Architecture] = &[
     // AUDIT_ARCH_AARCH64
-    Architecture { audit: 0xc000_00b7, ioctl: 29, foreign_bit: None },
+    Architecture { audit: 0xc000_00b7, ioctl: 29, keys: [217, 218, 219], foreign_bit: None },
     // AUDIT_ARCH_ARM
-    Architecture { audit: 0x4000_0028, ioctl: 54, foreign_bit: None },
+    Architecture { audit: 0x4000_0028, ioctl: 54, keys: [309, 310, 311], foreign_bit: None },
 ];
 
 #[cfg(target_arch = "arm")]
 const ARCHITECTURES: &[Architecture] = &[
     // AUDIT_ARCH_ARM
-    Architecture { audit: 0x4000_0028, ioctl: 54, foreign_bit: None },
+    Architecture { audit: 0x4000_0028, ioctl: 54, keys: [309, 310, 311], foreign_bit: None },
 ];
 
 #[cfg(target_arch = "riscv64")]
 const ARCHITECTURES: &[Architecture] = &[
     // AUDIT_ARCH_RISCV64
-    Architecture { audit: 0xc000_00f3, ioctl: 29, foreign_bit: None },
+    Architecture { audit: 0xc000_00f3, ioctl: 29, keys: [217, 218, 219], foreign_bit: None },
 ];
 
 const TIOCSTI: u32 = 0x5412;
@@ -80,12 +87,16 @@ const fn give(action: u32) -> Instruction {
 /// The program.
 pub(crate) fn program() -> Vec<Instruction> {
     let mut program = vec![load(ARCHITECTURE)];
-    for Architecture { audit, ioctl, foreign_bit } in ARCHITECTURES {
+    for Architecture { audit, ioctl, keys, foreign_bit } in ARCHITECTURES {
         let mut block = vec![load(NUMBER)];
         if let Some(bit) = foreign_bit {
             block.extend([skip(JUMP_IF_ANY_BIT, *bit, 0, 1), give(RET_ERRNO | ENOSYS)]);
         }
         block.extend([
+            skip(JUMP_IF_EQUAL, keys[0], 2, 0),
+            skip(JUMP_IF_EQUAL, keys[1], 1, 0),
+            skip(JUMP_IF_EQUAL, keys[2], 0, 1),
+            give(RET_ERRNO | ENOSYS),
             skip(JUMP_IF_EQUAL, *ioctl, 1, 0),
             give(RET_ALLOW),
             load(SECOND_ARGUMENT_LOW),
@@ -139,6 +150,11 @@ mod tests {
                 assert_eq!(ioctl(request), RET_ERRNO | EPERM, "{request:#x}");
             }
             assert_eq!(ioctl(0x5413), RET_ALLOW);
+            for number in architecture.keys {
+                assert_eq!(judge(number, architecture.audit, 0), RET_ERRNO | ENOSYS, "{number}");
+            }
+            let beside = [architecture.keys[0] - 1, architecture.keys[2] + 1];
+            assert!(beside.iter().all(|number| judge(*number, architecture.audit, 0) == RET_ALLOW));
             assert_eq!(judge(architecture.ioctl + 1, architecture.audit, u64::from(TIOCSTI)), RET_ALLOW);
             if let Some(bit) = architecture.foreign_bit {
                 assert_eq!(judge(bit | 514, architecture.audit, u64::from(TIOCSTI)), RET_ERRNO | ENOSYS);

@@ -8,6 +8,18 @@ use redpak_model::Names;
 /// Where templates are searched unless `REDNODE_TEMPLATE_DIR` says otherwise.
 pub const TEMPLATE_DIR: &str = "/etc/redpak/templates.d";
 
+/// A random UUID. By getrandom(2) itself: a static program's fallback opens `/dev/urandom` and keeps it open, which
+/// would stand for a descriptor of the caller's.
+fn random_uuid() -> String {
+    let mut bytes = [0; 16];
+    let filled = rustix::io::retry_on_intr(|| {
+        rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
+    });
+    // getrandom(2): up to 256 bytes come whole, once the kernel's pool is ready, for which it waits.
+    debug_assert_eq!(filled, Ok(16));
+    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+}
+
 /// User and group id of the caller, in force.
 pub fn caller() -> (u32, u32) {
     (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
@@ -23,7 +35,7 @@ pub fn gather(env: &BTreeMap<String, String>) -> Names {
         pid: std::process::id(),
         env: env.clone(),
         today: today(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())),
-        uuid: uuid::Uuid::new_v4().to_string(),
+        uuid: random_uuid(),
         cgroups_mount_point: None,
         redpesk_version: from_env("REDPESK_VERSION"),
         prefix: from_env("NODE_PREFIX").unwrap_or_default(),

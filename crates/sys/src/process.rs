@@ -207,23 +207,6 @@ pub fn not_dumpable() -> Result<()> {
         .named("prctl", || "PR_SET_DUMPABLE, 0".to_owned())
 }
 
-/// `keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL)`: the caller's session keyring is a new, empty one. A kernel without
-/// keyrings (`ENOSYS`), and a filter around the caller that refuses the call (`EPERM`), leave nothing to be read
-/// either.
-///
-/// # Errors
-/// `EDQUOT` when the user has as many keys as `kernel.keys.maxkeys` allows, `ENOMEM`.
-pub fn new_session_keyring() -> Result<()> {
-    const JOIN_SESSION_KEYRING: libc::c_long = 1; // linux/keyctl.h
-    // SAFETY: keyctl takes a null pointer for a keyring without a name, and touches no memory of ours.
-    let joined =
-        unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, std::ptr::null::<libc::c_char>()) };
-    match if joined >= 0 { Ok(()) } else { Err(last_errno()) } {
-        Err(Errno::NOSYS | Errno::PERM) => Ok(()),
-        joined => joined.named("keyctl", || "KEYCTL_JOIN_SESSION_KEYRING, NULL".to_owned()),
-    }
-}
-
 /// `setsid(2)`.
 ///
 /// # Errors
