@@ -8,7 +8,7 @@ mod show;
 mod tree;
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -72,9 +72,7 @@ fn absolute(path: &Path) -> Result<PathBuf, Finding> {
 }
 
 fn report(findings: &[Finding]) {
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-        || !std::io::stderr().is_terminal();
-    let text = render::text(findings, if plain { Color::Never } else { Color::Always });
+    let text = render::text(findings, Color::of(&std::io::stderr()));
     // There is no other channel to say that this one is closed.
     let _ = std::io::stderr().write_all(text.as_bytes());
 }

@@ -11,7 +11,6 @@ mod query;
 mod table;
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -190,9 +189,7 @@ pub fn report_session(session: &Session) {
 
 /// Shows findings. A list in a message stands line by line between the sentence and the hint.
 pub fn report(findings: &[Finding]) {
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-        || !std::io::stderr().is_terminal();
-    let color = if plain { Color::Never } else { Color::Always };
+    let color = Color::of(&std::io::stderr());
     for finding in findings {
         let mut lines = finding.message.lines();
         let mut head = finding.clone();

@@ -6,7 +6,7 @@ mod arguments;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -156,11 +156,7 @@ fn execute(plan: &LaunchPlan, preserve_fds: &[i32], shell: bool) -> Result<u8, R
 
 /// A failed launch as a finding: what could not be done, why, and what to do.
 fn failed(error: &LaunchError) -> Finding {
-    let finding = Finding::error("RP0600", format!("{error}: {}", error.cause));
-    match &error.hint {
-        Some(hint) => finding.with_hint(hint.clone()),
-        None => finding,
-    }
+    Finding::from_error("RP0600", error, error.hint.as_deref())
 }
 
 fn dump(plan: &LaunchPlan, format: DumpFormat) -> Result<(), Finding> {
@@ -194,7 +190,5 @@ fn say(text: &str) {
 
 fn report(findings: &[Finding], least: Severity) {
     let shown: Vec<Finding> = findings.iter().filter(|finding| finding.severity >= least).cloned().collect();
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-        || !std::io::stderr().is_terminal();
-    say(&render::text(&shown, if plain { Color::Never } else { Color::Always }));
+    say(&render::text(&shown, Color::of(&std::io::stderr())));
 }

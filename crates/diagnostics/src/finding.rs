@@ -1,5 +1,6 @@
 //! What is found: severity, code, message, places, hint.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
@@ -49,7 +50,7 @@ impl fmt::Display for Place {
 }
 
 /// One finding. Built with [`Finding::error`], [`Finding::warning`] or [`Finding::note`] and the `with_` methods.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Finding {
     /// How grave.
     pub severity: Severity,
@@ -83,6 +84,23 @@ impl Finding {
     /// A finding that informs.
     pub fn note(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(Severity::Note, code, message)
+    }
+
+    /// An error of a library as a finding: its text and those of its sources, each said once, and a hint where there
+    /// is one.
+    pub fn from_error(code: &'static str, error: &dyn Error, hint: Option<&str>) -> Self {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(error) = source {
+            message.push_str(": ");
+            message.push_str(&error.to_string());
+            source = error.source();
+        }
+        let finding = Self::error(code, message);
+        match hint {
+            Some(hint) => finding.with_hint(hint),
+            None => finding,
+        }
     }
 
     /// Sets the place.
@@ -123,3 +141,35 @@ impl fmt::Display for Finding {
 }
 
 impl std::error::Error for Finding {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Failed(&'static str, Option<Box<Failed>>);
+
+    impl fmt::Display for Failed {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Error for Failed {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_deref().map(|source| source as _)
+        }
+    }
+
+    #[test]
+    fn an_error_says_its_whole_chain_once() {
+        let error = Failed(
+            "no tree",
+            Some(Box::new(Failed("mount(2) of `/x`", Some(Box::new(Failed("EPERM", None)))))),
+        );
+        let finding = Finding::from_error("RP0600", &error, Some("run as root"));
+        assert_eq!(finding.message, "no tree: mount(2) of `/x`: EPERM");
+        assert_eq!(finding.hint.as_deref(), Some("run as root"));
+        assert_eq!(Finding::from_error("RP0600", &Failed("alone", None), None).hint, None);
+    }
+}

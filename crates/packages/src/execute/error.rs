@@ -93,18 +93,7 @@ impl ExecuteError {
             ExecuteErrorKind::Result => "RP0809",
             ExecuteErrorKind::Store => "RP0810",
         };
-        let mut text = self.message.clone();
-        let mut source = StdError::source(self);
-        while let Some(error) = source {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            source = error.source();
-        }
-        let finding = Finding::error(code, text);
-        match &self.hint {
-            Some(hint) => finding.with_hint(hint.clone()),
-            None => finding,
-        }
+        Finding::from_error(code, self, self.hint.as_deref())
     }
 }
 
