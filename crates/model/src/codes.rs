@@ -28,10 +28,11 @@ codes! {
     BAD_WORD = "RP0114", "a word is none of those that its key takes";
     NOT_TAKEN = "RP0115", "a key does not go with the mode of its entry";
     DUPLICATE_ENTRY = "RP0116", "an entry is defined twice in one file";
-    NOT_SUPPORTED = "RP0117", "a key, value or mode that this version does not support yet";
+    NOT_SUPPORTED = "RP0117", "a key, value or mode that this version does not apply yet";
     MORE = "RP0118", "further findings of the file are not shown";
     KEY_IGNORED = "RP0119", "a key of red-pak 2.5 that has no effect";
     COMPLEX_KEY = "RP0120", "a key is not a plain text";
+    BAD_COMMAND = "RP0121", "a command (`$(`) is not closed, or has no words";
 
     UNDEFINED_IN_PATH = "RP0201", "a name in a path is not defined";
     UNDEFINED_IN_TEXT = "RP0202", "a name in a text is not defined, and replaced by nothing";
@@ -45,6 +46,8 @@ codes! {
     MOUNT_AT_ROOT = "RP0210", "an export is mounted at `/`";
     EMPTY_ITEM = "RP0211", "a list of paths has an empty item";
     BAD_HOSTNAME = "RP0212", "a host name is empty, too long, or holds a character that none may hold";
+    NOT_JUDGED = "RP0213", "a command decides a value, and was not run";
+    BAD_OUTPUT = "RP0214", "what a command printed is no text, too long, or holds NUL";
 
     NAMESPACE_WIDENED = "RP0301", "a child shares a namespace that its parent does not leave to it";
     CAPABILITY_WIDENED = "RP0302", "a child keeps a capability that its parent does not keep";
@@ -63,6 +66,9 @@ codes! {
     BAD_FAMILY = "RP0315", "the nodes handed over are not a family";
     LAYER_WITH_MOUNTS = "RP0316", "the directory of an overlay has inherited mounts below it";
     TOO_MANY_MOUNTS = "RP0317", "a tree has too many mounts";
+    NARROWED = "RP0318", "a limit or filter is wider than an ancestor's, which holds";
+    SETTING_FIXED = "RP0319", "a child changes a setting that an ancestor has set for good";
+    DEVICE_NOT_EXPORTED = "RP0320", "the device of an export is exported as a device by no ancestor";
 
     STATUS_NEWER = "RP0401", "the status file was written by a newer redpak";
     STATUS_WITHOUT_PARENT = "RP0402", "the status file does not record the node's parent";

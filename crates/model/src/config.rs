@@ -1,16 +1,13 @@
 //! One file, parsed and checked: values with their places. Names are not replaced yet, and no other file is known.
 
-use redpak_diagnostics::{Finding, Place};
+use redpak_diagnostics::Place;
 use serde::Serialize;
 
 use crate::capability::Capability;
-use crate::codes;
-use crate::effective::{Access, Layer};
+use crate::commands::Output;
+use crate::effective::{Access, CallAction, Inheritance, Layer, Rlimit};
 use crate::expand;
 use crate::schema;
-use crate::source::SourceText;
-use crate::tree::Reader;
-use crate::walk::{Fields, Value};
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -104,6 +101,32 @@ pub struct Config {
     pub capabilities: Vec<CapabilityEntry>,
     /// What the host provides, as RPM dependency texts.
     pub host_provides: Vec<Located<String>>,
+    /// How the family is merged.
+    pub inheritance: Option<Located<Inheritance>>,
+    /// Name or number of a user.
+    pub set_user: Option<Located<String>>,
+    /// Name or number of a group.
+    pub set_group: Option<Located<String>>,
+    /// Smack label.
+    pub smack: Option<Located<String>>,
+    /// SELinux exec context.
+    pub selinux: Option<Located<String>>,
+    /// AppArmor profile.
+    pub apparmor: Option<Located<String>>,
+    /// Seconds added to `CLOCK_MONOTONIC` in a new time namespace.
+    pub monotonic: Option<Located<i64>>,
+    /// Seconds added to `CLOCK_BOOTTIME` in a new time namespace.
+    pub boottime: Option<Located<i64>>,
+    /// The control group below which the family's are made.
+    pub cgrouproot: Option<Located<String>>,
+    /// Files of the node's control group and what is written to them.
+    pub cgroups: Vec<(&'static str, Located<String>)>,
+    /// System call filter.
+    pub seccomp: Option<Located<SeccompEntry>>,
+    /// Landlock rules.
+    pub landlock: Option<Located<LandlockEntry>>,
+    /// Resource limits by name, in the order of the schema.
+    pub rlimits: Vec<(&'static str, Located<Rlimit>)>,
     /// Keys that stand in this file and that the root node alone may set.
     pub root_only: Vec<Located<&'static str>>,
 }
@@ -114,17 +137,64 @@ pub struct ShareEntries {
     /// Default of the others, time excepted.
     pub all: Option<Located<Switch>>,
     /// User namespace.
-    pub user: Option<Located<Switch>>,
+    pub user: Option<Located<ShareEntry>>,
     /// Control group namespace.
-    pub cgroup: Option<Located<Switch>>,
+    pub cgroup: Option<Located<ShareEntry>>,
     /// Network namespace.
-    pub net: Option<Located<Switch>>,
+    pub net: Option<Located<ShareEntry>>,
     /// Process id namespace.
-    pub pid: Option<Located<Switch>>,
+    pub pid: Option<Located<ShareEntry>>,
     /// System V and POSIX queue namespace.
-    pub ipc: Option<Located<Switch>>,
+    pub ipc: Option<Located<ShareEntry>>,
     /// Time namespace.
-    pub time: Option<Located<Switch>>,
+    pub time: Option<Located<ShareEntry>>,
+}
+
+/// A namespace as a file says it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShareEntry {
+    /// Shared, isolated, or left to the descendants.
+    Switch(Switch),
+    /// The path of a namespace to join.
+    Join(String),
+}
+
+/// `seccomp` of one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SeccompEntry {
+    /// For calls that no rule names; all are allowed without it.
+    pub default: Option<Located<CallAction>>,
+    /// The rules, in the file's order.
+    pub rules: Vec<CallRuleEntry>,
+}
+
+/// One entry of `seccomp.rules`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CallRuleEntry {
+    /// Names of calls and groups.
+    pub calls: Vec<Located<String>>,
+    /// What becomes of them.
+    pub action: CallAction,
+    /// Free text.
+    pub info: Option<Located<String>>,
+}
+
+/// `landlock` of one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LandlockEntry {
+    /// The ABI that the kernel must have at least.
+    pub abi: Option<Located<i64>>,
+    /// What the mounts allow is said again.
+    pub files: Option<Located<Switch>>,
+    /// TCP ports that may be bound.
+    pub tcp_bind: Option<Located<Vec<u16>>>,
+    /// TCP ports that may be connected to.
+    pub tcp_connect: Option<Located<Vec<u16>>>,
+    /// Abstract sockets outside may be connected to.
+    pub abstract_sockets: Option<Located<Switch>>,
+    /// Processes outside may be signalled.
+    pub signals: Option<Located<Switch>>,
 }
 
 /// One entry of `capabilities`.
@@ -200,7 +270,7 @@ pub enum ExportMode {
 impl ExportMode {
     /// The word for it in files.
     pub fn word(self) -> &'static str {
-        schema::EXPORT_MODES.iter().find(|(_, mode, _)| *mode == self).map_or("?", |(word, ..)| *word)
+        schema::EXPORT_MODES.iter().find(|(_, mode)| *mode == self).map_or("?", |(word, _)| *word)
     }
 
     /// The access that a bind of this mode gives; `None` when it is no bind.
@@ -223,12 +293,12 @@ impl ExportMode {
     }
 
     /// Whether `path` names something that is opened, and may be missing.
-    fn has_source(self) -> bool {
+    pub(crate) fn has_source(self) -> bool {
         self.bind().is_some() || matches!(self, Self::Overlay | Self::Device)
     }
 
     /// Whether `path` may stand there.
-    fn takes_path(self) -> bool {
+    pub(crate) fn takes_path(self) -> bool {
         self.has_source() || matches!(self, Self::Symlink | Self::Execfd | Self::Internal)
     }
 }
@@ -252,179 +322,54 @@ pub struct ExportEntry {
     pub size: Option<u64>,
 }
 
-/// Parses one file. `None` when there is an error among the findings.
-pub fn parse(source: &SourceText, layer: Layer) -> (Option<NodeConfig>, Vec<Finding>) {
-    let mut reader = Reader::new(source);
-    let config = reader.tree(source).and_then(|tree| {
-        let fields = reader.section(&tree, tree.span, schema::FILE, "the file");
-        node_config(&mut reader, &fields, layer)
-    });
-    let config = config.filter(|_| !reader.report.has_errors());
-    (config, reader.report.finish())
-}
-
-fn node_config(reader: &mut Reader<'_>, fields: &Fields, layer: Layer) -> Option<NodeConfig> {
-    let headers = fields.section("headers");
-    let config = fields.section("config").map_or_else(Config::default, config);
-    let environ = fields.entries("environ").iter().filter_map(|fields| variable(reader, fields)).collect();
-    let exports = fields.entries("exports").iter().filter_map(|fields| export(reader, fields)).collect();
-    let headers = headers?;
-    let headers =
-        Headers { alias: headers.text("alias")?, name: headers.text("name"), info: headers.text("info") };
-    Some(NodeConfig { layer, headers, config, environ, exports })
-}
-
-fn config(fields: &Fields) -> Config {
-    let root_only = schema::CONFIG.iter().filter(|key| key.rule == schema::Rule::RootOnly);
-    Config {
-        rpmdir: fields.text("rpmdir"),
-        persistdir: fields.text("persistdir"),
-        cachedir: fields.text("cachedir"),
-        path: fields.text("path"),
-        ldpath: fields.text("ldpath"),
-        umask: fields.integer("umask").map(|umask| umask.map(|bits| u32::try_from(bits).unwrap_or(0o777))),
-        map_root_user: fields.integer("map-root-user").map(|value| value.map(|number| number != 0)),
-        verbose: fields.integer("verbose"),
-        gpgcheck: fields.boolean("gpgcheck"),
-        r#unsafe: fields.boolean("unsafe"),
-        inherit_env: fields.boolean("inherit-env"),
-        die_with_parent: fields.switch("die-with-parent"),
-        new_session: fields.switch("new-session"),
-        shares: ShareEntries {
-            all: fields.switch("share_all"),
-            user: fields.switch("share_user"),
-            cgroup: fields.switch("share_cgroup"),
-            net: fields.switch("share_net"),
-            pid: fields.switch("share_pid"),
-            ipc: fields.switch("share_ipc"),
-            time: fields.switch("share_time"),
-        },
-        hostname: fields.text("hostname"),
-        chdir: fields.text("chdir"),
-        capabilities: fields.entries("capabilities").iter().filter_map(capability).collect(),
-        host_provides: fields.texts("host-provides"),
-        root_only: root_only
-            .filter_map(|key| fields.key_place(key.name).map(|place| Located { value: key.name, place }))
-            .collect(),
-    }
-}
-
-fn capability(fields: &Fields) -> Option<CapabilityEntry> {
-    let cap = fields.get("cap", |value| match value {
-        Value::Capability(cap) => Some(*cap),
-        _ => None,
-    })?;
-    let keep = fields.integer("add")?.value != 0;
-    Some(CapabilityEntry { cap, keep, info: fields.text("info"), warn: fields.text("warn") })
-}
-
-fn variable(reader: &mut Reader<'_>, fields: &Fields) -> Option<VariableEntry> {
-    let key = fields.text("key");
-    let stated = fields.get("mode", |value| match value {
-        Value::VariableMode(mode) => Some(*mode),
-        _ => None,
-    });
-    if stated.is_none() && fields.key_place("mode").is_some() {
-        return None;
-    }
-    let mode = stated.map_or_else(VariableMode::default, |mode| mode.value);
-    let value = fields.text("value");
-    match mode {
-        VariableMode::Default | VariableMode::Static | VariableMode::Execfd
-            if fields.key_place("value").is_none() =>
-        {
-            let place = key.as_ref().map_or(&fields.place, |key| &key.place);
-            refuse(
-                reader,
-                codes::MISSING_KEY,
-                place,
-                "the variable has no `value`".into(),
-                "give a value, or use the mode `Inherit` or `Remove`",
-            );
+impl NodeConfig {
+    /// Hands each command of the file over, in its order: text, what becomes of its output, and place.
+    pub(crate) fn commands(&self, mut take: impl FnMut(&str, Output, &Place)) {
+        let mut within = |text: &Located<String>| {
+            for command in expand::commands(&text.value) {
+                take(command, Output::Text, &text.place);
+            }
+        };
+        let Config { path, ldpath, hostname, chdir, rpmdir, persistdir, cachedir, cgrouproot, .. } =
+            &self.config;
+        let Config { set_user, set_group, smack, selinux, apparmor, .. } = &self.config;
+        let scalars = [path, ldpath, hostname, chdir, rpmdir, persistdir, cachedir, cgrouproot];
+        let rights = [set_user, set_group, smack, selinux, apparmor];
+        scalars.into_iter().chain(rights).flatten().for_each(&mut within);
+        self.config.shares.joined().for_each(|path| within(&path));
+        self.config.host_provides.iter().for_each(&mut within);
+        for entry in &self.config.capabilities {
+            [&entry.info, &entry.warn].into_iter().flatten().for_each(&mut within);
         }
-        VariableMode::Inherit | VariableMode::Remove => {
-            if let Some(place) = fields.key_place("value") {
-                let message = format!("the mode `{mode:?}` takes no `value`");
-                refuse(
-                    reader,
-                    codes::NOT_TAKEN,
-                    &place,
-                    message,
-                    "remove the value, or use the mode `Default`",
-                );
+        for entry in &self.environ {
+            [&entry.info, &entry.warn].into_iter().flatten().for_each(&mut within);
+            if entry.mode == VariableMode::Default {
+                entry.value.iter().for_each(&mut within);
             }
         }
-        _ => {}
+        for entry in &self.exports {
+            [&entry.info, &entry.warn].into_iter().flatten().for_each(&mut within);
+            within(&entry.mount);
+            if !matches!(entry.mode, ExportMode::Execfd | ExportMode::Internal) {
+                entry.path.iter().for_each(&mut within);
+            }
+        }
+        for value in self.environ.iter().filter(|entry| entry.mode == VariableMode::Execfd) {
+            value.value.iter().for_each(|text| take(&text.value, Output::Text, &text.place));
+        }
+        for path in self.exports.iter().filter(|entry| entry.mode == ExportMode::Execfd) {
+            path.path.iter().for_each(|text| take(&text.value, Output::File, &text.place));
+        }
     }
-    if let (VariableMode::Default, Some(value)) = (mode, &value)
-        && expand::has_command(&value.value)
-    {
-        reader.not_supported(
-            &value.place,
-            "commands (`$(…)`)",
-            "write `\\$(` for the characters themselves, or use the mode `Static`",
-        );
-    }
-    Some(VariableEntry { key: key?, mode, value, info: fields.text("info"), warn: fields.text("warn") })
 }
 
-fn export(reader: &mut Reader<'_>, fields: &Fields) -> Option<ExportEntry> {
-    let mount = fields.text("mount");
-    let mode = fields.get("mode", |value| match value {
-        Value::ExportMode(mode) => Some(*mode),
-        _ => None,
-    })?;
-    let mode = mode.value;
-    let word = mode.word();
-    let path = fields.text("path");
-    let same = matches!((&path, &mount), (Some(path), Some(mount)) if path.value == mount.value);
-    if let Some(path) = path.as_ref().filter(|_| !mode.takes_path() && !same) {
-        refuse(
-            reader,
-            codes::NOT_TAKEN,
-            &path.place,
-            format!("the mode `{word}` takes no `path`"),
-            "remove the path",
-        );
+impl ShareEntries {
+    /// Paths of namespaces to join.
+    fn joined(&self) -> impl Iterator<Item = Located<String>> {
+        let all = [&self.user, &self.cgroup, &self.net, &self.pid, &self.ipc, &self.time];
+        all.into_iter().flatten().filter_map(|entry| match &entry.value {
+            ShareEntry::Join(path) => Some(Located { value: path.clone(), place: entry.place.clone() }),
+            ShareEntry::Switch(_) => None,
+        })
     }
-    if mode == ExportMode::Symlink && (path.is_none() || same) {
-        let place = path.as_ref().or(mount.as_ref()).map_or(&fields.place, |text| &text.place);
-        refuse(
-            reader,
-            codes::MISSING_KEY,
-            place,
-            "a link needs a `path` other than `mount`".into(),
-            "say in `path` where it points",
-        );
-    }
-    let size = fields.get("size", |value| match value {
-        Value::Size(size) => Some(*size),
-        _ => None,
-    });
-    if let Some(place) = fields.key_place("size").filter(|_| mode != ExportMode::Tmpfs) {
-        refuse(
-            reader,
-            codes::NOT_TAKEN,
-            &place,
-            format!("the mode `{word}` takes no `size`"),
-            "`size` limits a `Tmpfs`",
-        );
-    }
-    if let Some(place) = fields.key_place("optional").filter(|_| !mode.has_source()) {
-        let message = format!("the mode `{word}` has no source that could be missing");
-        refuse(reader, codes::NOT_TAKEN, &place, message, "remove `optional`");
-    }
-    Some(ExportEntry {
-        mount: mount?,
-        mode,
-        path: path.filter(|_| mode.takes_path()),
-        info: fields.text("info"),
-        warn: fields.text("warn"),
-        optional: fields.boolean("optional").is_some_and(|optional| optional.value),
-        size: size.map(|size| size.value),
-    })
-}
-
-fn refuse(reader: &mut Reader<'_>, code: &'static str, place: &Place, message: String, hint: &str) {
-    reader.report.push(Finding::error(code, message).with_place(place.clone()).with_hint(hint));
 }

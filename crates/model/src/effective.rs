@@ -64,8 +64,26 @@ pub struct Effective {
     pub settings: Settings,
     /// The environment in order of definition; a key stands once.
     pub environ: Vec<Sourced<Variable>>,
-    /// Exports in force for the leaf: by node, root first, and within a node by mount path.
+    /// Exports in force for the leaf. Strict: by node, root first, and within a node by mount path. Compatible: by
+    /// mount path, whatever node they are of.
     pub exports: Vec<Export>,
+    /// What holds a command (`$(…)`, `Execfd`) for which no output was handed over. Empty when the values are final:
+    /// nothing else may be launched.
+    pub unjudged: Vec<Unjudged>,
+}
+
+/// Something that a command decides, and the command was not run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unjudged {
+    /// What it is, for people: ``the export at `/x` ``, ``the variable `K` ``, `` `hostname` ``.
+    pub what: String,
+    /// The text as it stands in the file.
+    pub text: String,
+    /// Whether it is left out of the other fields (a path that is not known); else it stands there with the
+    /// command as text.
+    pub left_out: bool,
+    /// Where it stands.
+    pub origin: Origin,
 }
 
 /// `config`, merged. An absent value is set nowhere in the family.
@@ -97,7 +115,7 @@ pub struct Settings {
     pub die_with_parent: Option<Sourced<bool>>,
     /// The command gets a session of its own.
     pub new_session: Option<Sourced<bool>>,
-    /// Namespaces: true is shared with the host. What nobody sets is not shared.
+    /// Namespaces. What nobody sets is not shared.
     pub share: Shares,
     /// Host name inside.
     pub hostname: Option<Sourced<String>>,
@@ -108,23 +126,157 @@ pub struct Settings {
     pub capabilities: Vec<(String, Sourced<bool>)>,
     /// What the root node declares that the host provides, as RPM dependency texts (`name = evr` or `name`).
     pub host_provides: Vec<Sourced<String>>,
+    /// How the family is merged, where the root node says it; strict otherwise.
+    pub inheritance: Option<Sourced<Inheritance>>,
+    /// Who the program runs as.
+    pub set_user: Option<Sourced<Account>>,
+    /// The group that the program runs with.
+    pub set_group: Option<Sourced<Account>>,
+    /// Smack label of the program.
+    pub smack: Option<Sourced<String>>,
+    /// SELinux exec context of the program.
+    pub selinux: Option<Sourced<String>>,
+    /// AppArmor profile of the program.
+    pub apparmor: Option<Sourced<String>>,
+    /// Offsets of the clocks of a new time namespace.
+    pub time_offsets: TimeOffsets,
+    /// The control group below which the family's are made.
+    pub cgrouproot: Option<Sourced<PathBuf>>,
+    /// Limits of each node that has any, root first: one nested control group a node, so that the kernel applies all.
+    pub cgroups: Vec<NodeLimits>,
+    /// The filters of all nodes that have one, root first: all apply.
+    pub seccomp: Vec<Sourced<Seccomp>>,
+    /// The Landlock rules of all nodes that have some, root first: all apply.
+    pub landlock: Vec<Sourced<Landlock>>,
+    /// Resource limits by name (`nofile`), in the order of [`crate::schema::RLIMITS`]: of all nodes the smallest.
+    pub rlimits: Vec<(String, Sourced<Rlimit>)>,
+}
+
+/// How a family is merged (SPEC section 4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Inheritance {
+    /// The russian doll: a child never does, sees or uses more than its parent.
+    #[default]
+    Strict,
+    /// As red-pak 2.5 merges.
+    Compatible,
+}
+
+/// A user or group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Account {
+    /// By name, as the host has it.
+    Name(String),
+    /// By number.
+    Id(u32),
+}
+
+/// What is added to the clocks of a new time namespace (time_namespaces(7)), in seconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TimeOffsets {
+    /// `CLOCK_MONOTONIC`.
+    pub monotonic: Option<Sourced<i64>>,
+    /// `CLOCK_BOOTTIME`.
+    pub boottime: Option<Sourced<i64>>,
+}
+
+/// The control group limits of one node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NodeLimits {
+    /// Index into [`Effective::nodes`].
+    pub node: usize,
+    /// File of the control group (`memory.max`) and what is written to it, in the order of the schema. Sizes are in
+    /// bytes.
+    pub files: Vec<(String, Sourced<String>)>,
+}
+
+/// What becomes of a system call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CallAction {
+    /// It is done.
+    Allow,
+    /// It is done, and logged.
+    Log,
+    /// It fails with this error number.
+    Errno(u16),
+    /// The process is killed.
+    Kill,
+}
+
+/// The system call filter of one node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Seccomp {
+    /// For calls that no rule names.
+    pub default: CallAction,
+    /// The first rule that names a call holds.
+    pub rules: Vec<CallRule>,
+}
+
+/// One rule of a filter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CallRule {
+    /// Names of system calls, groups (`@module`) resolved, sorted.
+    pub calls: Vec<String>,
+    /// What becomes of them.
+    pub action: CallAction,
+}
+
+/// The Landlock rules of one node (landlock(7)).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Landlock {
+    /// The ABI that the kernel must have at least, when the file says one.
+    pub abi: Option<u32>,
+    /// What the mounts allow is said again to the kernel.
+    pub files: bool,
+    /// TCP ports that may be bound; `None` leaves all.
+    pub tcp_bind: Option<Vec<u16>>,
+    /// TCP ports that may be connected to; `None` leaves all.
+    pub tcp_connect: Option<Vec<u16>>,
+    /// Abstract sockets outside may be connected to.
+    pub abstract_sockets: bool,
+    /// Processes outside may be signalled.
+    pub signals: bool,
+}
+
+/// A resource limit (getrlimit(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Rlimit {
+    /// In force; `None` is no limit.
+    pub soft: Option<u64>,
+    /// What the soft limit can be raised to; `None` is no limit.
+    pub hard: Option<u64>,
+}
+
+/// A namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Share {
+    /// The host's.
+    Shared,
+    /// A new one.
+    Isolated,
+    /// An existing one, by the path of its file.
+    Join(PathBuf),
 }
 
 /// One entry for each namespace that can be shared: `None` when nobody in the family says anything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Shares {
     /// User namespace.
-    pub user: Option<Sourced<bool>>,
+    pub user: Option<Sourced<Share>>,
     /// Control group namespace.
-    pub cgroup: Option<Sourced<bool>>,
+    pub cgroup: Option<Sourced<Share>>,
     /// Network namespace.
-    pub net: Option<Sourced<bool>>,
+    pub net: Option<Sourced<Share>>,
     /// Process id namespace.
-    pub pid: Option<Sourced<bool>>,
+    pub pid: Option<Sourced<Share>>,
     /// System V and POSIX queue namespace.
-    pub ipc: Option<Sourced<bool>>,
+    pub ipc: Option<Sourced<Share>>,
     /// Time namespace.
-    pub time: Option<Sourced<bool>>,
+    pub time: Option<Sourced<Share>>,
 }
 
 /// One variable of the environment.
@@ -142,6 +294,8 @@ pub struct Variable {
 pub enum VariableAction {
     /// Set to this text.
     Set(String),
+    /// Set to the output of this command, which was not run: see [`Effective::unjudged`].
+    Command(String),
     /// The caller's value, where the caller has one.
     Inherit,
     /// Not set.
@@ -192,6 +346,26 @@ pub enum ExportKind {
     },
     /// An empty directory.
     Anonymous,
+    /// A file that holds the output of a command.
+    Execfd {
+        /// The command, as it stands.
+        command: String,
+        /// Its output; `None` when it was not run: see [`Effective::unjudged`].
+        #[serde(skip_serializing)]
+        output: Option<Vec<u8>>,
+    },
+    /// A file that holds what is read from a descriptor of redwrap's caller.
+    Internal {
+        /// The descriptor's number.
+        descriptor: u32,
+    },
+    /// A device node.
+    Device {
+        /// The device.
+        source: Source,
+    },
+    /// Nothing appears: a read lock is held on the file at the mount path, inside, while the node runs.
+    Lock,
     /// A new tmpfs.
     Tmpfs {
         /// Its limit in bytes; `None` is the default.
@@ -199,6 +373,8 @@ pub enum ExportKind {
     },
     /// A new procfs.
     Procfs,
+    /// A new mqueue.
+    Mqueue,
     /// A minimal `/dev`.
     Devfs,
     /// `/etc/passwd` with the running user and nobody.
@@ -230,7 +406,8 @@ pub struct Source {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lies {
-    /// On the host: exports of the root node (and everything of a root node that is not its own directory).
+    /// On the host: exports of the root node that are not of its own directory; in a compatible family those of any
+    /// node.
     Host,
     /// In the directory of the node that exports it.
     Own {

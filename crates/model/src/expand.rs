@@ -1,9 +1,11 @@
-//! Replacing `$NAME` and `${NAME}` in texts; `\$` is a dollar. Commands are recognised, and never run.
+//! Replacing `$NAME`, `${NAME}` and `$(command)` in texts; `\$` is a dollar. Commands are never run here: their output
+//! is handed over, or they stay as they stand.
 
 use std::collections::BTreeMap;
 
 use crate::codes;
-use crate::effective::NodeHead;
+use crate::commands::{Answers, MAX_TEXT};
+use crate::effective::{Layer, NodeHead};
 
 /// Names that only the caller can know (SPEC section 3, Expansion).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub struct Names {
     pub main_admin: String,
     /// `redpak_TMPL`: the directory of templates.
     pub template_dir: String,
+    /// The output of commands that were run; the others stay as they stand.
+    pub answers: Answers,
 }
 
 /// Replacements are followed this deep when they yield names in turn.
@@ -46,14 +50,70 @@ const MAX_REPLACEMENTS: usize = 10_000;
 enum Piece<'a> {
     Literal(&'a str),
     Name(&'a str),
-    Command,
+    /// What stands between `$(` and its `)`.
+    Command(&'a str),
+    /// `$(` that no `)` closes.
+    Open,
     /// `${` that no name and `}` follow.
     Bad,
 }
 
-/// Whether a text holds `$(` that is not `\$(`.
-pub(crate) fn has_command(text: &str) -> bool {
-    Pieces(text).any(|piece| piece == Piece::Command)
+/// Code, message (behind the key's name) and hint when `${` or `$(` is not written as it must be.
+pub(crate) fn wrong(text: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    Pieces(text).find_map(|piece| match piece {
+        Piece::Bad => Some((
+            codes::BAD_REFERENCE,
+            "holds `${`, which no name and `}` follow",
+            "write `\\$` for a dollar",
+        )),
+        Piece::Open => Some((
+            codes::BAD_COMMAND,
+            "holds `$(`, which no `)` closes",
+            "close the command with `)`, or write `\\$(` for the characters themselves",
+        )),
+        Piece::Command(command) if command.trim().is_empty() => Some((
+            codes::BAD_COMMAND,
+            "holds `$()`: a command without words",
+            "write a command, or `\\$(` for the characters themselves",
+        )),
+        _ => None,
+    })
+}
+
+/// The commands of a text, in order.
+pub(crate) fn commands(text: &str) -> impl Iterator<Item = &str> {
+    Pieces(text).filter_map(|piece| if let Piece::Command(command) = piece { Some(command) } else { None })
+}
+
+/// Length of the command that `text` starts with, without the `)` that closes it, as a shell reads it: quotes and
+/// nested parentheses count.
+fn command_length(text: &str) -> Option<usize> {
+    let mut open = vec![b'('];
+    let mut bytes = text.bytes().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        let quoted = open.last() == Some(&b'"');
+        match byte {
+            b'\\' => {
+                bytes.next();
+            }
+            b'"' if quoted => {
+                open.pop();
+            }
+            b'"' => open.push(b'"'),
+            b'\'' if !quoted => {
+                bytes.find(|(_, byte)| *byte == b'\'')?;
+            }
+            b'(' if !quoted || text.as_bytes()[..at].ends_with(b"$") => open.push(b'('),
+            b')' if !quoted => {
+                open.pop();
+                if open.is_empty() {
+                    return Some(at);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 struct Pieces<'a>(&'a str);
@@ -77,9 +137,13 @@ impl<'a> Iterator for Pieces<'a> {
             self.take(1);
             return Some(Piece::Literal(self.take(1)));
         }
-        if self.0.starts_with("$(") {
+        if let Some(rest) = self.0.strip_prefix("$(") {
+            let length = command_length(rest);
             self.take(2);
-            return Some(Piece::Command);
+            let Some(length) = length else { return Some(Piece::Open) };
+            let command = self.take(length);
+            self.take(1);
+            return Some(Piece::Command(command));
         }
         if let Some(rest) = self.0.strip_prefix("${") {
             let length = name_length(rest);
@@ -121,13 +185,18 @@ pub(crate) struct Expander<'a> {
     pub names: &'a Names,
     pub node: &'a NodeHead,
     pub leaf: &'a NodeHead,
+    /// Index of the node in the family, and which of its files: commands are known by it.
+    pub file: (usize, Layer),
 }
 
-/// An expanded text, and the names in it that are not defined (replaced by nothing).
+/// An expanded text, and what is not known of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Expanded {
     pub text: String,
+    /// Names that are not defined, and replaced by nothing.
     pub undefined: Vec<String>,
+    /// It holds a command that was not run, as it stands.
+    pub unjudged: bool,
 }
 
 /// Why a text cannot be expanded.
@@ -138,16 +207,78 @@ pub(crate) struct Failure {
     pub hint: &'static str,
 }
 
+/// The names that are defined without the caller's environment, as they are written in files.
+const KNOWN: [&str; 28] = [
+    "NODE_ALIAS",
+    "NODE_NAME",
+    "NODE_PATH",
+    "NODE_INFO",
+    "LEAF_ALIAS",
+    "LEAF_NAME",
+    "LEAF_PATH",
+    "LEAF_INFO",
+    "NODE_PREFIX",
+    "REDNODE_CONF",
+    "REDNODE_ADMIN",
+    "REDNODE_STATUS",
+    "REDNODE_VARDIR",
+    "REDNODE_REPODIR",
+    "REDNODE_LOCK",
+    "redpak_MAIN",
+    "redpak_MAIN_ADMIN",
+    "redpak_TMPL",
+    "LOGNAME",
+    "USER",
+    "HOSTNAME",
+    "CGROUPS_MOUNT_POINT",
+    "PID",
+    "UID",
+    "GID",
+    "TODAY",
+    "UUID",
+    "REDPESK_VERSION",
+];
+
 impl Expander<'_> {
-    /// Replaces all names.
+    /// The output of a command as text, line ends at its end removed; `None` when it was not run.
+    pub fn answer(&self, command: &str) -> Result<Option<String>, Failure> {
+        let Some(output) = self.output(command) else { return Ok(None) };
+        let bad = |message: String| {
+            let hint = "a command prints UTF-8 text without NUL, of at most 64 KiB";
+            Err(Failure { code: codes::BAD_OUTPUT, message, hint })
+        };
+        let said = crate::walk::short(command);
+        match std::str::from_utf8(output) {
+            Err(_) => bad(format!("what the command `{said}` printed is not UTF-8")),
+            Ok(text) if text.contains('\0') => bad(format!("what the command `{said}` printed holds NUL")),
+            Ok(text) if text.len() > MAX_TEXT => {
+                bad(format!("what the command `{said}` printed is longer than {MAX_TEXT} bytes"))
+            }
+            Ok(text) => Ok(Some(text.trim_end_matches('\n').to_owned())),
+        }
+    }
+
+    /// What a command printed; `None` when it was not run.
+    pub fn output(&self, command: &str) -> Option<&[u8]> {
+        let (node, layer) = self.file;
+        self.names.answers.get(&(node, layer, command.to_owned())).map(Vec::as_slice)
+    }
+
+    /// Replaces all names and commands.
     pub fn expand(&self, text: &str) -> Result<Expanded, Failure> {
         let mut run = Run {
             expander: self,
-            out: Expanded { text: String::new(), undefined: Vec::new() },
+            out: Expanded { text: String::new(), undefined: Vec::new(), unjudged: false },
             replacements: 0,
         };
         run.pieces(text, 0)?;
         Ok(run.out)
+    }
+
+    /// All names that are defined here, but for those of the caller's environment.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let upper = KNOWN.iter().filter_map(|name| Some(((*name).to_owned(), self.lookup(name)?)));
+        upper.collect()
     }
 
     fn lookup(&self, name: &str) -> Option<String> {
@@ -211,16 +342,23 @@ impl Run<'_, '_> {
             match piece {
                 Piece::Literal(text) => self.literal(text)?,
                 Piece::Name(name) => self.name(name, round)?,
-                // The files' own commands are refused when they are parsed.
-                Piece::Command => {
+                Piece::Command(_) | Piece::Open if round > 0 => {
                     return Err(Failure {
                         code: codes::COMMAND_IN_REPLACEMENT,
                         message: "a replacement yields a command (`$(`), and those are never run".to_owned(),
                         hint: "look at the values of the names in this text",
                     });
                 }
+                Piece::Command(command) => self.command(command)?,
                 // In a caller's variable these are characters like others; in a file they are a slip.
                 Piece::Bad if round > 0 => self.literal("${")?,
+                Piece::Open => {
+                    return Err(Failure {
+                        code: codes::BAD_COMMAND,
+                        message: "`$(` is not closed with `)`".to_owned(),
+                        hint: "write `\\$(` for the characters themselves",
+                    });
+                }
                 Piece::Bad => {
                     return Err(Failure {
                         code: codes::BAD_REFERENCE,
@@ -231,6 +369,19 @@ impl Run<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    fn command(&mut self, command: &str) -> Result<(), Failure> {
+        match self.expander.answer(command)? {
+            // What a command printed is taken as it is: nothing in it is a name.
+            Some(output) => self.literal(&output),
+            None => {
+                self.out.unjudged = true;
+                self.literal("$(")?;
+                self.literal(command)?;
+                self.literal(")")
+            }
+        }
     }
 
     fn literal(&mut self, text: &str) -> Result<(), Failure> {
@@ -296,7 +447,8 @@ mod tests {
             redpath: path.into(),
         };
         let (node, leaf) = (head("root", "/r"), head("leaf", "/r/l"));
-        Expander { names: &names, node: &node, leaf: &leaf }.expand(text)
+        let file = (0, Layer::Normal);
+        Expander { names: &names, node: &node, leaf: &leaf, file }.expand(text)
     }
 
     #[test]
@@ -338,7 +490,7 @@ mod tests {
             info: "".into(),
             redpath: r"/n/$X\$b/$(id)".into(),
         };
-        let expander = Expander { names: &names, node: &head, leaf: &head };
+        let expander = Expander { names: &names, node: &head, leaf: &head, file: (0, Layer::Normal) };
         for (text, out) in [
             ("$NODE_PATH/var", r"/n/$X\$b/$(id)/var"),
             ("${leaf_path}", r"/n/$X\$b/$(id)"),
@@ -389,15 +541,56 @@ mod tests {
 
     #[test]
     fn commands_are_seen_where_they_stand() {
-        for (text, is) in [
-            ("$(x)", true),
-            ("a $(", true),
-            ("\\$(x)", false),
-            ("\\\\$(x)", false),
-            ("$x(", false),
-            ("$$(x)", true),
+        for (text, seen) in [
+            ("$(x)", &["x"][..]),
+            ("a $(x y)b$(z)", &["x y", "z"]),
+            ("\\$(x)", &[]),
+            ("$x(", &[]),
+            ("$$(x)", &["x"]),
+            ("$(a $(b) c)", &["a $(b) c"]),
+            ("$(a ')' b)", &["a ')' b"]),
+            (r#"$(a ")" b)"#, &[r#"a ")" b"#]),
+            (r#"$(a "$(b ")")" c)"#, &[r#"a "$(b ")")" c"#]),
+            (r"$(a \) b)", &[r"a \) b"]),
+            ("$((1+2))", &["(1+2)"]),
+            ("$(é)", &["é"]),
         ] {
-            assert_eq!(has_command(text), is, "{text}");
+            assert_eq!(commands(text).collect::<Vec<_>>(), seen, "{text}");
+            assert_eq!(wrong(text), None, "{text}");
+        }
+        for (text, code) in [
+            ("$(", codes::BAD_COMMAND),
+            ("$(a", codes::BAD_COMMAND),
+            ("$(a ' )", codes::BAD_COMMAND),
+            ("$(a \" )", codes::BAD_COMMAND),
+            ("$(a \\)", codes::BAD_COMMAND),
+            ("$()", codes::BAD_COMMAND),
+            ("${", codes::BAD_REFERENCE),
+        ] {
+            assert_eq!(wrong(text).map(|(code, ..)| code), Some(code), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_commands_output_stands_in_its_place_as_it_is() {
+        let mut names = Names { env: [("X".to_owned(), "x".to_owned())].into(), ..Names::default() };
+        let head = NodeHead { alias: "a".into(), name: "".into(), info: "".into(), redpath: "/n".into() };
+        for (command, output) in
+            [("one", &b"1\n\n"[..]), ("names", b"$X $(one) \\$"), ("nul", b"a\0b"), ("binary", b"\xff")]
+        {
+            names.answers.insert((1, Layer::Normal, command.into()), output.to_vec());
+        }
+        names.answers.insert((1, Layer::Normal, "long".into()), vec![b'x'; MAX_TEXT + 1]);
+        let at = |file| Expander { names: &names, node: &head, leaf: &head, file };
+        let expand = |text: &str| at((1, Layer::Normal)).expand(text);
+        let is = |text: &str, unjudged| Ok(Expanded { text: text.to_owned(), undefined: vec![], unjudged });
+        assert_eq!(expand("$X-$(one)-"), is("x-1-", false));
+        assert_eq!(expand("$(names)"), is("$X $(one) \\$", false));
+        assert_eq!(expand("$(other)$X$(one)"), is("$(other)x1", true));
+        assert_eq!(at((0, Layer::Normal)).expand("$(one)"), is("$(one)", true), "another file's");
+        assert_eq!(at((1, Layer::Admin)).expand("$(one)"), is("$(one)", true), "another file's");
+        for command in ["nul", "binary", "long"] {
+            assert_eq!(expand(&format!("$({command})")).unwrap_err().code, codes::BAD_OUTPUT, "{command}");
         }
     }
 }

@@ -12,12 +12,19 @@
 
 #![forbid(unsafe_code)]
 
+pub mod calls;
 pub mod capability;
+mod cgroup_text;
 pub mod codes;
+pub mod commands;
 pub mod config;
+pub mod describe;
 pub mod effective;
+mod error_numbers;
 mod expand;
+mod limits;
 mod merge;
+mod parse;
 mod paths;
 mod resolve;
 mod scalar;
@@ -27,9 +34,9 @@ pub mod status;
 mod tree;
 mod walk;
 
-pub use config::parse;
 pub use effective::{Effective, Layer};
 pub use expand::Names;
-pub use merge::{NodeText, effective};
+pub use merge::{NodeText, effective, strictly};
+pub use parse::parse;
 pub use source::{MAX_BYTES, SourceText};
 pub use tree::{MAX_ALIAS_NODES, MAX_DEPTH, MAX_NODES};

@@ -3,11 +3,13 @@
 use crate::capability::{self, Capability};
 use crate::codes;
 use crate::config::Switch;
+use crate::effective::Rlimit;
 use crate::expand;
-use crate::schema::{EXPORT_MODES, Kind, Support, VARIABLE_MODES, nearest};
+use crate::schema::{EXPORT_MODES, Kind, VARIABLE_MODES, nearest};
 use crate::walk::{Value, listed, short};
+use crate::{calls, cgroup_text, error_numbers};
 
-/// Why a text is not taken. The message follows the key's name, or the words "not supported yet".
+/// Why a text is not taken. The message follows the key's name.
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub code: &'static str,
@@ -17,7 +19,11 @@ pub(crate) struct Refused {
 
 type Read = Result<Value, Refused>;
 
-fn refuse<T>(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Result<T, Refused> {
+pub(crate) fn refuse<T>(
+    code: &'static str,
+    message: impl Into<String>,
+    hint: impl Into<String>,
+) -> Result<T, Refused> {
     Err(Refused { code, message: message.into(), hint: hint.into() })
 }
 
@@ -34,8 +40,8 @@ pub(crate) fn read(kind: Kind, text: &str) -> Read {
         Kind::Octal => octal(text),
         Kind::Integer(min, max) => integer(text, min, max).map(Value::Integer),
         Kind::IntegerOrMax(min, max) => match text.eq_ignore_ascii_case("max") {
-            true => Ok(Value::Checked),
-            false => integer(text, min, max).map(Value::Integer),
+            true => Ok(Value::Text("max".into())),
+            false => integer(text, min, max).map(|number| Value::Text(number.to_string())),
         },
         Kind::Boolean => word(text, &["true", "false"]).map(|index| Value::Boolean(index == 0)),
         Kind::Switch => switch(text),
@@ -43,34 +49,82 @@ pub(crate) fn read(kind: Kind, text: &str) -> Read {
         Kind::Account => account(text),
         Kind::Size(min) => size(text, min).map(Value::Size),
         Kind::Limit => match text.eq_ignore_ascii_case("max") {
-            true => Ok(Value::Checked),
-            false => size(text, 0).map(Value::Size),
+            true => Ok(Value::Text("max".into())),
+            false => size(text, 0).map(|bytes| Value::Text(bytes.to_string())),
         },
         Kind::NumberList => number_list(text),
-        Kind::Word(words) => match words[word(text, words)?] {
-            "compatible" => {
-                refuse(codes::NOT_SUPPORTED, "`compatible`", "remove it: `strict` is the default")
-            }
-            found => Ok(Value::Word(words.iter().position(|word| *word == found).unwrap_or(0))),
-        },
+        Kind::CgroupText(form) => cgroup_text::read(form, text).map(Value::Text),
+        Kind::Rlimit => rlimit(text).map(Value::Rlimit),
+        Kind::Errno => errno(text).map(Value::Errno),
+        Kind::Calls => call(text),
+        Kind::Ports => integer(text, 0, i64::from(u16::MAX)).map(Value::Integer),
+        Kind::Word(words) => word(text, words).map(Value::Word),
         Kind::Capability => capability(text),
         Kind::VariableMode => mode(text, VARIABLE_MODES).map(Value::VariableMode),
         Kind::ExportMode => mode(text, EXPORT_MODES).map(Value::ExportMode),
-        Kind::Section(_) | Kind::Entries(_) | Kind::Mapping => {
+        Kind::Section(_) | Kind::Entries(_) => {
             refuse(codes::WRONG_TYPE, "is a text", "it takes a collection")
         }
     }
 }
 
+/// Whether names and commands are written as they must be is seen here, so that it is found in any file.
 fn expandable(text: &str) -> Read {
-    if expand::has_command(text) {
+    match expand::wrong(text) {
+        Some((code, message, hint)) => refuse(code, message, hint),
+        None => Ok(Value::Text(text.to_owned())),
+    }
+}
+
+/// `soft:hard`, or one value for both.
+fn rlimit(text: &str) -> Result<Rlimit, Refused> {
+    let one = |text: &str| match text.eq_ignore_ascii_case("max") {
+        true => Ok(None),
+        false => size(text, 0).map(Some),
+    };
+    let wrong = |_| Refused {
+        code: codes::BAD_VALUE,
+        message: format!("is no limit: `{}`", short(text)),
+        hint: "for example `1024`, `64M`, `max`, or `1024:4096` for the soft and the hard limit".into(),
+    };
+    let (soft, hard) = text.split_once(':').unwrap_or((text, text));
+    let (soft, hard) = (one(soft).map_err(wrong)?, one(hard).map_err(wrong)?);
+    if hard.is_some_and(|hard| soft.is_none_or(|soft| soft > hard)) {
         return refuse(
-            codes::NOT_SUPPORTED,
-            "commands (`$(…)`)",
-            "write `\\$(` for the characters themselves",
+            codes::BAD_VALUE,
+            format!("has a soft limit above the hard one: `{}`", short(text)),
+            "write the smaller number first: `soft:hard`",
         );
     }
-    Ok(Value::Text(text.to_owned()))
+    Ok(Rlimit { soft, hard })
+}
+
+fn errno(text: &str) -> Result<u16, Refused> {
+    error_numbers::number(text).map_or_else(
+        || {
+            let hint = match nearest(text, error_numbers::names()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "errno(3) lists the names: `EPERM`, `ENOSYS`, …".to_owned(),
+            };
+            refuse(codes::BAD_WORD, format!("does not take `{}`", short(text)), hint)
+        },
+        Ok,
+    )
+}
+
+fn call(text: &str) -> Read {
+    if calls::named(text).is_some() {
+        return Ok(Value::Text(text.to_ascii_lowercase()));
+    }
+    let groups = calls::GROUPS.iter().map(|(group, _)| *group);
+    let hint = match nearest(text, calls::names().chain(groups.clone())) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if text.starts_with('@') => format!("the groups are {}", listed(groups)),
+        None => {
+            "it takes names of system calls (syscalls(2)), and groups of them such as `@mount`".to_owned()
+        }
+    };
+    refuse(codes::BAD_WORD, format!("does not take `{}`", short(text)), hint)
 }
 
 fn alias(text: &str) -> Read {
@@ -162,7 +216,7 @@ fn switch(text: &str) -> Read {
 
 fn share(text: &str) -> Read {
     if text.starts_with(['/', '$']) {
-        return refuse(codes::NOT_SUPPORTED, "a namespace to join", format!("it takes {}", listed(SWITCHES)));
+        return expandable(text);
     }
     switch(text)
 }
@@ -170,10 +224,13 @@ fn share(text: &str) -> Read {
 /// As useradd(8) has names, or a number.
 fn account(text: &str) -> Read {
     if text.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
-        return integer(text, 0, i64::from(u32::MAX) - 1).map(|_| Value::Checked);
+        return integer(text, 0, i64::from(u32::MAX) - 1).map(|_| Value::Text(text.to_owned()));
+    }
+    if text.contains('$') && !text.ends_with('$') {
+        return expandable(text);
     }
     match text.chars().all(|c| c.is_alphanumeric() || "_.-$@\\".contains(c)) && text.len() <= 256 {
-        true => Ok(Value::Checked),
+        true => Ok(Value::Text(text.to_owned())),
         false => refuse(
             codes::BAD_VALUE,
             format!("does not take `{}`", short(text)),
@@ -191,7 +248,7 @@ fn number_list(text: &str) -> Read {
         None => number(item).is_some(),
     };
     match text.split(',').all(item) {
-        true => Ok(Value::Checked),
+        true => Ok(Value::Text(text.to_owned())),
         false => refuse(
             codes::BAD_VALUE,
             format!("does not take `{}`", short(text)),
@@ -213,15 +270,7 @@ fn capability(text: &str) -> Read {
     refuse(codes::BAD_WORD, format!("does not take `{}`", short(text)), hint)
 }
 
-fn mode<M: Copy>(text: &str, modes: &[(&'static str, M, Support)]) -> Result<M, Refused> {
-    let words: Vec<&'static str> = modes.iter().map(|(word, ..)| *word).collect();
-    let (word, mode, support) = modes[word(text, &words)?];
-    match support {
-        Support::Full => Ok(mode),
-        _ => refuse(
-            codes::NOT_SUPPORTED,
-            format!("the mode `{word}`"),
-            "remove the entry, or use another mode",
-        ),
-    }
+fn mode<M: Copy>(text: &str, modes: &[(&'static str, M)]) -> Result<M, Refused> {
+    let words: Vec<&'static str> = modes.iter().map(|(word, _)| *word).collect();
+    Ok(modes[word(text, &words)?].1)
 }

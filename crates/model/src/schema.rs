@@ -29,15 +29,13 @@ pub enum Kind {
     Entries(&'static [Key]),
     /// A sequence of texts in which names are replaced.
     Texts,
-    /// A mapping whose keys are not known yet.
-    Mapping,
     /// A node's alias.
     Alias,
     /// Free text, taken as it stands.
     Literal,
     /// Free text in which names are replaced.
     Text,
-    /// As [`Kind::Text`]; whether names and commands are replaced depends on the entry's mode.
+    /// As [`Kind::Text`]; what it takes, and whether names and commands are replaced, depends on the entry's mode.
     Value,
     /// The name of a variable of the environment.
     Variable,
@@ -65,6 +63,16 @@ pub enum Kind {
     IntegerOrMax(i64, i64),
     /// A list of numbers: `0-3,5`.
     NumberList,
+    /// Text of a control group file (Linux, `admin-guide/cgroup-v2.rst`).
+    CgroupText(CgroupText),
+    /// A resource limit: `soft:hard`, or one value for both, each a number, with `K`, `M` or `G`, or `max`.
+    Rlimit,
+    /// Name of an error number (errno(3)): `EPERM`.
+    Errno,
+    /// A sequence of names of system calls, and groups of them (`@module`).
+    Calls,
+    /// A sequence of TCP ports.
+    Ports,
     /// One of these words.
     Word(&'static [&'static str]),
     /// A capability or `ALL`.
@@ -75,15 +83,24 @@ pub enum Kind {
     ExportMode,
 }
 
+/// What a text of a control group file looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CgroupText {
+    /// `cpu.max`: quota in microseconds or `max`, then optionally the period: `50000 100000`.
+    CpuMax,
+    /// `io.max`: `MAJOR:MINOR` and limits: `8:0 rbps=1048576 wiops=max`.
+    IoMax,
+    /// `io.weight`: a weight from 1 to 10000, `default WEIGHT`, or `MAJOR:MINOR WEIGHT`.
+    IoWeight,
+    /// `io.cost.qos` and `io.cost.model`: `MAJOR:MINOR` and settings: `8:0 ctrl=auto`.
+    IoCost,
+}
+
 /// What becomes of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Support {
     /// It has its effect.
     Full,
-    /// It is checked, and refused as not supported yet.
-    NotYet,
-    /// Only `unset` is taken; other values are refused as not supported yet.
-    UnsetOnly,
     /// red-pak 2.5 knows it and ignores it: a warning.
     Ignored,
 }
@@ -109,12 +126,20 @@ pub enum Rule {
     Exports,
     /// By key, the child's wins, admin over normal.
     ByKey,
+    /// Once an ancestor has set it, it is not changed.
+    Fixed,
+    /// Each node's own; those of all the family apply together.
+    Together,
     /// The root node alone may set it. The rule of keys that have no other.
     RootOnly,
 }
 
 const fn key(name: &'static str, kind: Kind) -> Key {
     Key { name, kind, mandatory: false, support: Support::Full, rule: Rule::RootOnly }
+}
+
+const fn together(name: &'static str, kind: Kind) -> Key {
+    Key { rule: Rule::Together, ..key(name, kind) }
 }
 
 impl Key {
@@ -154,11 +179,11 @@ pub const CONFIG: &[Key] = &[
     key("path", Kind::PathList).rule(Rule::Joined),
     key("ldpath", Kind::PathList).rule(Rule::Joined),
     key("umask", Kind::Octal).rule(Rule::Free),
-    key("set-user", Kind::Account).support(Support::NotYet).rule(Rule::Own),
-    key("set-group", Kind::Account).support(Support::NotYet).rule(Rule::Own),
-    key("smack", Kind::Text).support(Support::NotYet).rule(Rule::Own),
-    key("selinux", Kind::Text).support(Support::NotYet).rule(Rule::Own),
-    key("apparmor", Kind::Text).support(Support::NotYet).rule(Rule::Own),
+    key("set-user", Kind::Account).rule(Rule::Fixed),
+    key("set-group", Kind::Account).rule(Rule::Fixed),
+    key("smack", Kind::Text).rule(Rule::Fixed),
+    key("selinux", Kind::Text).rule(Rule::Fixed),
+    key("apparmor", Kind::Text).rule(Rule::Fixed),
     key("map-root-user", Kind::Integer(0, 1)).rule(Rule::Free),
     key("verbose", Kind::Integer(0, 99)).rule(Rule::Free),
     key("gpgcheck", Kind::Boolean).rule(Rule::Stays(true)),
@@ -172,18 +197,18 @@ pub const CONFIG: &[Key] = &[
     key("share_net", Kind::Share).rule(Rule::Namespace),
     key("share_pid", Kind::Share).rule(Rule::Namespace),
     key("share_ipc", Kind::Share).rule(Rule::Namespace),
-    key("share_time", Kind::Share).support(Support::UnsetOnly).rule(Rule::Namespace),
-    key("time-offsets", Kind::Section(TIME_OFFSETS)).support(Support::NotYet),
+    key("share_time", Kind::Share).rule(Rule::Namespace),
+    key("time-offsets", Kind::Section(TIME_OFFSETS)),
     key("hostname", Kind::Text).rule(Rule::Free),
     key("chdir", Kind::Path).rule(Rule::Free),
-    key("cgrouproot", Kind::Path).support(Support::NotYet),
-    key("cgroups", Kind::Section(CGROUPS)).support(Support::NotYet).rule(Rule::Own),
+    key("cgrouproot", Kind::Path),
+    key("cgroups", Kind::Section(CGROUPS)).rule(Rule::Together),
     key("capabilities", Kind::Entries(CAPABILITIES)).rule(Rule::Capabilities),
     key("inheritance", Kind::Word(&["strict", "compatible"])),
     key("host-provides", Kind::Texts),
-    key("seccomp", Kind::Mapping).support(Support::NotYet).rule(Rule::Own),
-    key("landlock", Kind::Mapping).support(Support::NotYet).rule(Rule::Own),
-    key("rlimits", Kind::Mapping).support(Support::NotYet).rule(Rule::Own),
+    key("seccomp", Kind::Section(SECCOMP)).rule(Rule::Together),
+    key("landlock", Kind::Section(LANDLOCK)).rule(Rule::Together),
+    key("rlimits", Kind::Section(RLIMITS)).rule(Rule::Together),
     key("maxage", Kind::Literal).support(Support::Ignored).rule(Rule::Own),
     key("inherit", Kind::Literal).support(Support::Ignored).rule(Rule::Own),
 ];
@@ -204,48 +229,98 @@ pub const TIME_OFFSETS: &[Key] = &[
 
 /// `config.cgroups`: each value is for the cgroup v2 file of that name (Linux, `admin-guide/cgroup-v2.rst`).
 pub const CGROUPS: &[Key] = &[
-    key("cpuset", Kind::Section(CPUSET)),
-    key("mem", Kind::Section(MEM)),
-    key("cpu", Kind::Section(CPU)),
-    key("io", Kind::Section(IO)),
-    key("pids", Kind::Section(PIDS)),
+    together("cpuset", Kind::Section(CPUSET)),
+    together("mem", Kind::Section(MEM)),
+    together("cpu", Kind::Section(CPU)),
+    together("io", Kind::Section(IO)),
+    together("pids", Kind::Section(PIDS)),
 ];
 
 /// `config.cgroups.cpuset`.
 pub const CPUSET: &[Key] = &[
-    key("cpus", Kind::NumberList),
-    key("mems", Kind::NumberList),
-    key("cpus_partition", Kind::Word(&["member", "root", "isolated"])),
+    together("cpus", Kind::NumberList),
+    together("mems", Kind::NumberList),
+    together("cpus_partition", Kind::Word(&["member", "root", "isolated"])),
 ];
 
 /// `config.cgroups.mem`.
 pub const MEM: &[Key] = &[
-    key("min", Kind::Limit),
-    key("low", Kind::Limit),
-    key("high", Kind::Limit),
-    key("max", Kind::Limit),
-    key("swap_high", Kind::Limit),
-    key("swap_max", Kind::Limit),
-    key("oom_group", Kind::Integer(0, 1)),
+    together("min", Kind::Limit),
+    together("low", Kind::Limit),
+    together("high", Kind::Limit),
+    together("max", Kind::Limit),
+    together("swap_high", Kind::Limit),
+    together("swap_max", Kind::Limit),
+    together("oom_group", Kind::Integer(0, 1)),
 ];
 
 /// `config.cgroups.cpu`.
 pub const CPU: &[Key] = &[
-    key("max", Kind::Text),
-    key("weight", Kind::Integer(1, 10_000)),
-    key("weight_nice", Kind::Integer(-20, 19)),
+    together("max", Kind::CgroupText(CgroupText::CpuMax)),
+    together("weight", Kind::Integer(1, 10_000)),
+    together("weight_nice", Kind::Integer(-20, 19)),
 ];
 
 /// `config.cgroups.io`.
 pub const IO: &[Key] = &[
-    key("max", Kind::Text),
-    key("weight", Kind::Text),
-    key("cost_qos", Kind::Text),
-    key("cost_model", Kind::Text),
+    together("max", Kind::CgroupText(CgroupText::IoMax)),
+    together("weight", Kind::CgroupText(CgroupText::IoWeight)),
+    together("cost_qos", Kind::CgroupText(CgroupText::IoCost)),
+    together("cost_model", Kind::CgroupText(CgroupText::IoCost)),
 ];
 
 /// `config.cgroups.pids`.
-pub const PIDS: &[Key] = &[key("max", Kind::IntegerOrMax(0, 4_194_304))];
+pub const PIDS: &[Key] = &[together("max", Kind::IntegerOrMax(0, 4_194_304))];
+
+/// `config.seccomp`: a filter of system calls (seccomp(2)). All filters of a family apply; the strictest answer holds.
+pub const SECCOMP: &[Key] = &[
+    together("default", Kind::Word(CALL_ACTIONS)),
+    together("errno", Kind::Errno),
+    together("rules", Kind::Entries(SECCOMP_RULES)),
+];
+
+/// What becomes of a system call: done; done and logged; fails with the error number of `errno` (`EPERM` without one);
+/// the process is killed.
+pub const CALL_ACTIONS: &[&str] = &["allow", "log", "errno", "kill"];
+
+/// `config.seccomp.rules`: the first rule that names a call holds.
+pub const SECCOMP_RULES: &[Key] = &[
+    together("calls", Kind::Calls).must(),
+    together("action", Kind::Word(CALL_ACTIONS)).must(),
+    together("errno", Kind::Errno),
+    together("info", Kind::Text).rule(Rule::Own),
+];
+
+/// `config.landlock`: rules of Landlock (landlock(7)). Those of a family apply together.
+pub const LANDLOCK: &[Key] = &[
+    together("abi", Kind::Integer(1, 99)),
+    together("files", Kind::Switch),
+    together("tcp-bind", Kind::Ports),
+    together("tcp-connect", Kind::Ports),
+    together("abstract-sockets", Kind::Switch),
+    together("signals", Kind::Switch),
+];
+
+/// `config.rlimits`: resource limits by the kernel's names (getrlimit(2)), in its units: bytes, seconds (`cpu`),
+/// microseconds (`rttime`) or a count. Of all nodes of a family the smallest holds.
+pub const RLIMITS: &[Key] = &[
+    together("as", Kind::Rlimit),
+    together("core", Kind::Rlimit),
+    together("cpu", Kind::Rlimit),
+    together("data", Kind::Rlimit),
+    together("fsize", Kind::Rlimit),
+    together("locks", Kind::Rlimit),
+    together("memlock", Kind::Rlimit),
+    together("msgqueue", Kind::Rlimit),
+    together("nice", Kind::Rlimit),
+    together("nofile", Kind::Rlimit),
+    together("nproc", Kind::Rlimit),
+    together("rss", Kind::Rlimit),
+    together("rtprio", Kind::Rlimit),
+    together("rttime", Kind::Rlimit),
+    together("sigpending", Kind::Rlimit),
+    together("stack", Kind::Rlimit),
+];
 
 /// `environ`.
 pub const ENVIRON: &[Key] = &[
@@ -260,7 +335,7 @@ pub const ENVIRON: &[Key] = &[
 pub const EXPORTS: &[Key] = &[
     key("mount", Kind::Path).must().rule(Rule::Exports),
     key("mode", Kind::ExportMode).must().rule(Rule::Exports),
-    key("path", Kind::Path).rule(Rule::Exports),
+    key("path", Kind::Value).rule(Rule::Exports),
     key("info", Kind::Text).rule(Rule::Own),
     key("warn", Kind::Text).rule(Rule::Own),
     key("optional", Kind::Boolean).rule(Rule::Exports),
@@ -278,36 +353,36 @@ pub const STATUS: &[Key] = &[
 ];
 
 /// The words of environment modes.
-pub const VARIABLE_MODES: &[(&str, VariableMode, Support)] = &[
-    ("Default", VariableMode::Default, Support::Full),
-    ("Static", VariableMode::Static, Support::Full),
-    ("Execfd", VariableMode::Execfd, Support::NotYet),
-    ("Inherit", VariableMode::Inherit, Support::Full),
-    ("Remove", VariableMode::Remove, Support::Full),
+pub const VARIABLE_MODES: &[(&str, VariableMode)] = &[
+    ("Default", VariableMode::Default),
+    ("Static", VariableMode::Static),
+    ("Execfd", VariableMode::Execfd),
+    ("Inherit", VariableMode::Inherit),
+    ("Remove", VariableMode::Remove),
 ];
 
 /// The words of export modes.
-pub const EXPORT_MODES: &[(&str, ExportMode, Support)] = &[
-    ("Restricted", ExportMode::Restricted, Support::Full),
-    ("Public", ExportMode::Public, Support::Full),
-    ("PrivateRestricted", ExportMode::PrivateRestricted, Support::Full),
-    ("Private", ExportMode::Private, Support::Full),
-    ("RestrictedFile", ExportMode::RestrictedFile, Support::Full),
-    ("PublicFile", ExportMode::PublicFile, Support::Full),
-    ("PrivateFile", ExportMode::PrivateFile, Support::Full),
-    ("Symlink", ExportMode::Symlink, Support::Full),
-    ("Execfd", ExportMode::Execfd, Support::NotYet),
-    ("Internal", ExportMode::Internal, Support::NotYet),
-    ("Anonymous", ExportMode::Anonymous, Support::Full),
-    ("Tmpfs", ExportMode::Tmpfs, Support::Full),
-    ("Procfs", ExportMode::Procfs, Support::Full),
-    ("Mqueue", ExportMode::Mqueue, Support::NotYet),
-    ("Devfs", ExportMode::Devfs, Support::Full),
-    ("Lock", ExportMode::Lock, Support::NotYet),
-    ("Overlay", ExportMode::Overlay, Support::Full),
-    ("Device", ExportMode::Device, Support::NotYet),
-    ("Passwd", ExportMode::Passwd, Support::Full),
-    ("Group", ExportMode::Group, Support::Full),
+pub const EXPORT_MODES: &[(&str, ExportMode)] = &[
+    ("Restricted", ExportMode::Restricted),
+    ("Public", ExportMode::Public),
+    ("PrivateRestricted", ExportMode::PrivateRestricted),
+    ("Private", ExportMode::Private),
+    ("RestrictedFile", ExportMode::RestrictedFile),
+    ("PublicFile", ExportMode::PublicFile),
+    ("PrivateFile", ExportMode::PrivateFile),
+    ("Symlink", ExportMode::Symlink),
+    ("Execfd", ExportMode::Execfd),
+    ("Internal", ExportMode::Internal),
+    ("Anonymous", ExportMode::Anonymous),
+    ("Tmpfs", ExportMode::Tmpfs),
+    ("Procfs", ExportMode::Procfs),
+    ("Mqueue", ExportMode::Mqueue),
+    ("Devfs", ExportMode::Devfs),
+    ("Lock", ExportMode::Lock),
+    ("Overlay", ExportMode::Overlay),
+    ("Device", ExportMode::Device),
+    ("Passwd", ExportMode::Passwd),
+    ("Group", ExportMode::Group),
 ];
 
 /// The nearest of the words to one that is none of them, when it is near.
@@ -358,6 +433,10 @@ mod tests {
             CPU,
             IO,
             PIDS,
+            SECCOMP,
+            SECCOMP_RULES,
+            LANDLOCK,
+            RLIMITS,
             ENVIRON,
             EXPORTS,
             STATUS,

@@ -5,7 +5,8 @@ use redpak_diagnostics::{Finding, Place};
 
 use crate::capability::Capability;
 use crate::codes;
-use crate::config::{ExportMode, Located, Switch, VariableMode};
+use crate::config::{ExportMode, Located, ShareEntry, Switch, VariableMode};
+use crate::effective::Rlimit;
 use crate::scalar::{self, Refused};
 use crate::schema::{Key, Kind, Support, nearest};
 use crate::source::Span;
@@ -23,11 +24,12 @@ pub(crate) enum Value {
     Capability(Capability),
     VariableMode(VariableMode),
     ExportMode(ExportMode),
+    Rlimit(Rlimit),
+    Errno(u16),
     Texts(Vec<Located<String>>),
+    Integers(Vec<Located<i64>>),
     Section(Fields),
     Entries(Vec<Fields>),
-    /// Checked, and of no further use.
-    Checked,
 }
 
 /// The fields of one mapping. A field whose value was refused has a key and no value.
@@ -35,6 +37,8 @@ pub(crate) enum Value {
 pub(crate) struct Fields {
     pub place: Place,
     fields: Vec<Field>,
+    /// Keys in which something was refused: what their values are meant to be is not known.
+    damaged: Vec<&'static str>,
 }
 
 #[derive(Clone, Debug)]
@@ -76,6 +80,14 @@ impl Fields {
         self.get(name, |value| if let Value::Switch(switch) = value { Some(*switch) } else { None })
     }
 
+    pub fn share(&self, name: &str) -> Option<Located<ShareEntry>> {
+        self.get(name, |value| match value {
+            Value::Switch(switch) => Some(ShareEntry::Switch(*switch)),
+            Value::Text(path) => Some(ShareEntry::Join(path.clone())),
+            _ => None,
+        })
+    }
+
     pub fn word(&self, name: &str) -> Option<Located<usize>> {
         self.get(name, |value| if let Value::Word(index) = value { Some(*index) } else { None })
     }
@@ -85,6 +97,20 @@ impl Fields {
             Some(Located { value: Value::Texts(texts), .. }) => texts.clone(),
             _ => Vec::new(),
         }
+    }
+
+    pub fn integers(&self, name: &str) -> Option<Vec<i64>> {
+        match self.field(name).and_then(|field| field.value.as_ref()) {
+            Some(Located { value: Value::Integers(numbers), .. }) => {
+                Some(numbers.iter().map(|number| number.value).collect())
+            }
+            _ => None,
+        }
+    }
+
+    /// Keys in which something was refused.
+    pub fn damaged(&self) -> &[&'static str] {
+        &self.damaged
     }
 
     pub fn section(&self, name: &str) -> Option<&Fields> {
@@ -105,19 +131,22 @@ impl Fields {
 impl Reader<'_> {
     /// Checks a mapping; `at` is where to point when a key is missing, `what` names it.
     pub fn section(&mut self, node: &Node, at: Span, keys: &'static [Key], what: &str) -> Fields {
-        let mut fields = Fields { place: self.place(at), fields: Vec::new() };
+        let mut fields = Fields { place: self.place(at), fields: Vec::new(), damaged: Vec::new() };
         match &node.data {
             Data::Mapping(pairs) => {
                 for (name, value) in pairs {
-                    if let Some(field) =
-                        self.known_key(name, keys, what).and_then(|key| self.field(key, name, value))
-                    {
-                        fields.fields.push(field);
-                    }
+                    let before = self.report.errors();
+                    let (key, meant) = self.known_key(name, keys, what);
+                    fields.fields.extend(key.and_then(|key| self.field(key, name, value)));
+                    let damaged = key.map(|key| key.name).or(meant);
+                    fields.damaged.extend(damaged.filter(|_| self.report.errors() > before));
                 }
             }
             _ if node.is_nothing() => {}
-            _ => self.wrong_type(node, what, "a mapping: `key: value` lines"),
+            _ => {
+                self.wrong_type(node, what, "a mapping: `key: value` lines");
+                fields.damaged.extend(keys.iter().map(|key| key.name));
+            }
         }
         for key in keys.iter().filter(|key| key.mandatory && fields.field(key.name).is_none()) {
             if matches!(node.data, Data::Mapping(_)) || node.is_nothing() {
@@ -132,13 +161,21 @@ impl Reader<'_> {
         fields
     }
 
-    fn known_key(&mut self, name: &Node, keys: &'static [Key], what: &str) -> Option<&'static Key> {
-        let Data::Scalar { text, .. } = &name.data else { return None };
+    /// The key of that name, else the name of the one that is probably meant.
+    fn known_key(
+        &mut self,
+        name: &Node,
+        keys: &'static [Key],
+        what: &str,
+    ) -> (Option<&'static Key>, Option<&'static str>) {
+        let Data::Scalar { text, .. } = &name.data else { return (None, None) };
         let found = keys.iter().find(|key| key.name.eq_ignore_ascii_case(text));
+        let mut meant = None;
         if found.is_none() {
             let place = self.place(name.span);
+            meant = nearest(text, keys.iter().map(|key| key.name));
             self.report.error(|| {
-                let hint = match nearest(text, keys.iter().map(|key| key.name)) {
+                let hint = match meant {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("the keys here are {}", listed(keys.iter().map(|key| key.name))),
                 };
@@ -146,7 +183,7 @@ impl Reader<'_> {
                 Finding::error(codes::UNKNOWN_KEY, message).with_place(place).with_hint(hint)
             });
         }
-        found
+        (found, meant)
     }
 
     fn field(&mut self, key: &'static Key, name: &Node, node: &Node) -> Option<Field> {
@@ -156,28 +193,9 @@ impl Reader<'_> {
             self.report.push(finding.with_place(at).with_hint("remove it"));
             return None;
         }
-        let mut value = self.value(key, name.span, node);
-        let refused = match key.support {
-            Support::NotYet => true,
-            Support::UnsetOnly => matches!(value, Some(Value::Switch(Switch::Enabled | Switch::Disabled))),
-            _ => false,
-        };
-        if refused {
-            self.not_supported(
-                &at,
-                &format!("`{}`", key.name),
-                "remove it: nothing that stands in a file is ignored silently",
-            );
-            value = None;
-        }
+        let value = self.value(key, name.span, node);
         let place = if node.is_nothing() { at.clone() } else { self.place(node.span) };
         Some(Field { name: key.name, key: at, value: value.map(|value| Located { value, place }) })
-    }
-
-    /// Refuses something that the language has and this version does not do.
-    pub fn not_supported(&mut self, place: &Place, what: &str, hint: &str) {
-        let finding = Finding::error(codes::NOT_SUPPORTED, format!("not supported yet: {what}"));
-        self.report.push(finding.with_place(place.clone()).with_hint(hint));
     }
 
     fn value(&mut self, key: &'static Key, at: Span, node: &Node) -> Option<Value> {
@@ -189,16 +207,18 @@ impl Reader<'_> {
                 let entry = format!("an entry of {what}");
                 Some(Value::Entries(items.iter().filter_map(|item| self.entry(item, keys, &entry)).collect()))
             }
-            Kind::Texts => {
+            Kind::Texts | Kind::Calls => {
                 let items = self.items(node, &what)?;
                 let texts = items.iter().filter_map(|item| self.text_item(key, item)).collect();
                 Some(Value::Texts(texts))
             }
-            Kind::Mapping => {
-                if !matches!(node.data, Data::Mapping(_)) {
-                    self.wrong_type(node, &what, "a mapping");
-                }
-                Some(Value::Checked)
+            Kind::Ports => {
+                let items = self.items(node, &what)?;
+                let numbers = items.iter().filter_map(|item| match self.scalar(key, item.span, item)? {
+                    Value::Integer(value) => Some(Located { value, place: self.place(item.span) }),
+                    _ => None,
+                });
+                Some(Value::Integers(numbers.collect()))
             }
             _ => self.scalar(key, at, node),
         }
@@ -239,11 +259,7 @@ impl Reader<'_> {
         match scalar::read(key.kind, text) {
             Ok(value) => Some(value),
             Err(Refused { code, message, hint }) => {
-                let message = match code {
-                    codes::NOT_SUPPORTED => format!("not supported yet: {message} in `{}`", key.name),
-                    _ => format!("`{}` {message}", key.name),
-                };
-                self.error(code, at, message, hint);
+                self.error(code, at, format!("`{}` {message}", key.name), hint);
                 None
             }
         }

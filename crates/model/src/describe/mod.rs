@@ -133,6 +133,23 @@ pub const SECTIONS: &[Section] = &[
 pub const STATUS: Section =
     Section { path: "", intro: entries::STATUS_INTRO, keys: schema::STATUS, texts: entries::STATUS };
 
+/// Keys of `config` that are judged and merged in full, and that this version's launches cannot put in force: the
+/// plan refuses a family that sets one, by name. Of the other `share_` keys it refuses the path of a namespace.
+pub const LAUNCH_REFUSES: &[&str] = &[
+    "set-user",
+    "set-group",
+    "smack",
+    "selinux",
+    "apparmor",
+    "share_time",
+    "time-offsets",
+    "cgrouproot",
+    "cgroups",
+    "seccomp",
+    "landlock",
+    "rlimits",
+];
+
 /// What a key takes, in words; texts as Markdown.
 pub fn kind(kind: Kind) -> String {
     let words = |words: &[&str]| words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
@@ -187,35 +204,60 @@ fn cgroup_text(text: CgroupText) -> &'static str {
     }
 }
 
-/// How a family's values are merged where inheritance is strict, in a sentence.
-pub fn rule(rule: Rule) -> &'static str {
+/// A rule of inheritance, where it is strict: its name in the reference, and what it says in a sentence.
+pub fn rule(rule: Rule) -> (&'static str, &'static str) {
     match rule {
-        Rule::Own => "Each node has its own; children do not inherit it.",
-        Rule::Joined => "The child's items first, then the parent's; admin before normal; none twice.",
-        Rule::Free => "A child may set it anew; admin over normal.",
-        Rule::Stays(true) => "Once an ancestor has turned it on, it stays on.",
-        Rule::Stays(false) => "Once an ancestor has turned it off, it stays off.",
-        Rule::Namespace => {
-            "What an ancestor isolates stays isolated; a child may share only what an ancestor shares or leaves open \
-             with `unset`; what an ancestor joins can only be isolated, or joined again."
+        Rule::Own => ("own", "Each node has its own; children do not inherit it."),
+        Rule::Joined => {
+            ("joined", "The child's items first, then the parent's; admin before normal; no item twice.")
         }
-        Rule::Capabilities => "A child may drop what its parent keeps, never keep what its parent does not.",
-        Rule::OwnDirectory => "A child's lies below its own directory.",
-        Rule::Exports => {
-            "A child adds exports whose source is its own, or something that an ancestor exports, with no more access."
+        Rule::Free => ("free", "A child may set it anew; admin over normal."),
+        Rule::Stays(true) => ("stays on", "Once an ancestor has turned it on, it stays on."),
+        Rule::Stays(false) => ("stays off", "Once an ancestor has turned it off, it stays off."),
+        Rule::Namespace => (
+            "namespace",
+            "What an ancestor isolates stays isolated. A child may share what an ancestor shares, or leaves open with \
+             `unset`; a key that is absent everywhere above leaves nothing open. What an ancestor joins, a child can \
+             isolate or join again, nothing else.",
+        ),
+        Rule::Capabilities => {
+            ("capabilities", "A child may drop what its parent keeps, never keep what its parent does not.")
         }
-        Rule::ByKey => "Variable by variable: the child's wins, admin over normal.",
-        Rule::Fixed => "Once an ancestor has set it, it is not changed.",
-        Rule::Together => "Each node has its own, and those of all the family apply together.",
-        Rule::RootOnly => "The root node alone may set it.",
+        Rule::OwnDirectory => ("own directory", "A child's lies below its own directory."),
+        Rule::Exports => (
+            "exports",
+            "A child sees what its ancestors export, but for their `Private…` entries. It adds exports whose source is \
+             its own, or is something that an ancestor exports, with no more access.",
+        ),
+        Rule::ByKey => ("by key", "Variable by variable: the child's wins, admin over normal."),
+        Rule::Fixed => ("fixed", "Once an ancestor has set it, it is not changed."),
+        Rule::Together => ("together", "Each node has its own, and those of all the family apply together."),
+        Rule::RootOnly => ("root only", "The root node alone may set it."),
     }
 }
+
+/// Every rule, in the order of the reference.
+pub const RULES: &[Rule] = &[
+    Rule::Free,
+    Rule::Joined,
+    Rule::ByKey,
+    Rule::Stays(true),
+    Rule::Stays(false),
+    Rule::Fixed,
+    Rule::Namespace,
+    Rule::Capabilities,
+    Rule::Exports,
+    Rule::OwnDirectory,
+    Rule::Together,
+    Rule::RootOnly,
+    Rule::Own,
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::effective::NodeHead;
-    use crate::expand::{Expander, Names};
+    use crate::{Names, commands};
     use std::collections::BTreeSet;
 
     /// Every section that a table of the schema leads to, from the file on.
@@ -262,6 +304,22 @@ mod tests {
     }
 
     #[test]
+    fn what_launches_refuse_are_keys() {
+        for refused in LAUNCH_REFUSES {
+            assert!(schema::CONFIG.iter().any(|key| key.name == *refused), "{refused}");
+        }
+    }
+
+    #[test]
+    fn every_rule_is_in_the_reference() {
+        for section in SECTIONS {
+            for key in section.keys {
+                assert!(RULES.contains(&key.rule), "{}: {:?}", key.name, key.rule);
+            }
+        }
+    }
+
+    #[test]
     fn every_mode_is_described_in_order_and_no_other() {
         let exports: Vec<&str> = EXPORT_MODE_TEXTS.iter().map(|(word, _)| *word).collect();
         assert_eq!(exports, schema::EXPORT_MODES.iter().map(|(word, _)| *word).collect::<Vec<_>>());
@@ -278,8 +336,8 @@ mod tests {
         };
         let head =
             NodeHead { alias: "a".into(), name: String::new(), info: String::new(), redpath: "/n".into() };
-        let expander = Expander { names: &names, node: &head, leaf: &head };
-        let known: Vec<String> = expander.variables().into_iter().map(|(name, _)| name).collect();
+        let known: Vec<String> =
+            commands::environment(&names, &head, &head).into_iter().map(|(name, _)| name).collect();
         let described: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
         assert_eq!(described, known);
     }

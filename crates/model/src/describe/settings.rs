@@ -10,13 +10,13 @@ pub(super) const CONFIG: &[Text] = &[
     say(
         "rpmdir",
         "Directory of the node's RPM database; of a root node that speaks for the host, the host's.",
-        "`var/lib/rpm` in the node; of the host, where distributions have it",
+        "the node's own in its generation; the host's, where distributions have it",
         "$NODE_PATH/var/lib/rpm",
     ),
     say(
         "persistdir",
-        "State of the package manager.",
-        "below `.redpak` in the node",
+        "Where redwrap-dnf keeps what it has seen of repositories, so that it takes nothing older.",
+        "`.redpak/seen` in the root node",
         "$NODE_PATH/var/lib/redpak",
     ),
     say(
@@ -44,7 +44,12 @@ pub(super) const CONFIG: &[Text] = &[
     say("selinux", "SELinux context of the command.", "", "system_u:system_r:container_t:s0"),
     say("apparmor", "AppArmor profile of the command.", "", "redpak-default"),
     say("map-root-user", "`1`: the user is root inside.", "`0`", "1"),
-    say("verbose", "How much is said: from 1 on, notes too.", "`0`", "1"),
+    say(
+        "verbose",
+        "How much the programs say. It is merged and shown; today only `-v` on a command line has an effect.",
+        "`0`",
+        "1",
+    ),
     say("gpgcheck", "Signatures of packages are verified.", "`true`", "true"),
     say("unsafe", "The check whether a node was moved is skipped.", "`false`", "false"),
     say("inherit-env", "The caller's whole environment is passed on.", "`false`", "false"),

@@ -13,7 +13,7 @@ use crate::resolve::{Entry, Resolved};
 use crate::source::Report;
 use crate::walk::listed;
 
-type Kept = Vec<Option<Sourced<bool>>>;
+pub(super) type Kept = Vec<Option<Sourced<bool>>>;
 
 pub(super) fn merge(family: &Family, report: &mut Report) -> Vec<(String, Sourced<bool>)> {
     let mut kept: Kept = vec![None; COUNT];
@@ -29,6 +29,9 @@ pub(super) fn merge(family: &Family, report: &mut Report) -> Vec<(String, Source
             let Some((stated, within)) = own(stated) else { continue };
             let parent_keeps = kept[number].as_ref().is_some_and(|kept| kept.value);
             if stated.value && node > 0 && !parent_keeps {
+                if family.doubtful(node, "capabilities") {
+                    continue;
+                }
                 match refused.iter_mut().find(|(at, _)| *at == stated.origin) {
                     Some((_, numbers)) => numbers.push(number),
                     None => refused.push((stated.origin, vec![number])),
@@ -64,7 +67,7 @@ fn one_file(node: usize, layer: Layer, file: &Resolved) -> Vec<Option<Stated<boo
 }
 
 /// The `warn` of an entry is shown when another entry for the same capability follows.
-fn overridden(
+pub(super) fn overridden(
     file: &Resolved,
     warns: &mut BTreeMap<Capability, Entry<(Capability, bool)>>,
     report: &mut Report,

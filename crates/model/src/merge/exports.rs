@@ -21,11 +21,13 @@ pub(super) fn merge(family: &Family, report: &mut Report) -> Vec<Export> {
         let own = own(family, level, report);
         let (own, private): (Vec<_>, Vec<_>) =
             own.into_iter().partition(|entry| level == family.leaf() || !entry.value.mode.is_private());
-        crossings(&own, &tree, report);
+        crossings(&own, |path| tree.at(path).last().map(|seen| &tree.get(seen.export).entry), report);
         let mut placed = Vec::with_capacity(own.len());
         for entry in own {
             let lies = sources::lies(family, &tree, level, &entry, report);
-            over::judge(family, &tree, level, &entry, lies.as_ref(), report);
+            if entry.value.what != What::Lock {
+                over::judge(family, &tree, level, &entry, lies.as_ref(), report);
+            }
             placed.push(tree.placed(entry, level, lies));
             if tree.len() + placed.iter().map(Placed::mounts).sum::<usize>() > MAX_MOUNTS {
                 report.push(too_many(placed.last()));
@@ -55,13 +57,14 @@ fn too_many(last: Option<&Placed>) -> Finding {
 
 /// A node's exports by mount path, what an overlay is laid over before it; an admin one replaces the normal ones at
 /// the same path.
-fn own(family: &Family, level: usize, report: &mut Report) -> Vec<Entry<Mounted>> {
+pub(super) fn own(family: &Family, level: usize, report: &mut Report) -> Vec<Entry<Mounted>> {
     let mut own: BTreeMap<&Path, Vec<&Entry<Mounted>>> = BTreeMap::new();
     for (layer, file) in family.of(level) {
         for entry in &file.exports {
             let there = own.entry(&entry.value.mount).or_default();
+            let lock = |entry: &Entry<Mounted>| entry.value.what == What::Lock;
             there.retain(|before| {
-                let stays = before.origin.layer == layer;
+                let stays = before.origin.layer == layer || lock(before) != lock(entry);
                 if !stays {
                     overridden(before, &entry.origin, report);
                 }
@@ -74,18 +77,23 @@ fn own(family: &Family, level: usize, report: &mut Report) -> Vec<Entry<Mounted>
     own.into_values().flatten().cloned().collect()
 }
 
-/// No mount path leads through a link or a file: of the node itself, or of an ancestor.
-fn crossings(own: &[Entry<Mounted>], tree: &Tree, report: &mut Report) {
+/// No mount path leads through a link or a file: of the node itself, or of what an ancestor has put at a path. The
+/// path of a lock is opened, not mounted at.
+pub(super) fn crossings<'t>(
+    own: &[Entry<Mounted>],
+    inherited: impl Fn(&Path) -> Option<&'t Entry<Mounted>>,
+    report: &mut Report,
+) {
     let closed = |what: &What| matches!(what, What::Symlink { .. }) || what.is_file();
     let of_node: BTreeMap<&Path, &Entry<Mounted>> = own
         .iter()
         .filter(|entry| closed(&entry.value.what))
         .map(|entry| (entry.value.mount.as_path(), entry))
         .collect();
-    for entry in own {
+    for entry in own.iter().filter(|entry| entry.value.what != What::Lock) {
         let crossed = entry.value.mount.ancestors().skip(1).find_map(|path| {
-            let inherited = tree.at(path).last().map(|seen| &tree.get(seen.export).entry);
-            let closed = of_node.get(path).copied().or(inherited.filter(|entry| closed(&entry.value.what)));
+            let above = inherited(path).filter(|entry| closed(&entry.value.what));
+            let closed = of_node.get(path).copied().or(above);
             closed.map(|entry| (path, entry))
         });
         if let Some((path, crossed)) = crossed {
@@ -106,7 +114,12 @@ fn crossings(own: &[Entry<Mounted>], tree: &Tree, report: &mut Report) {
 }
 
 fn export(placed: Placed) -> Export {
-    let Placed { entry: Entry { value, origin, info, .. }, level, lies, .. } = placed;
+    let Placed { entry, level, lies, .. } = placed;
+    made(entry, level, lies)
+}
+
+pub(super) fn made(entry: Entry<Mounted>, level: usize, lies: Option<Lies>) -> Export {
+    let Entry { value, origin, info, .. } = entry;
     // Without a place for a source there was an error, and nobody sees the value.
     let source = |host: PathBuf| Source { host, lies: lies.unwrap_or(Lies::Host) };
     let kind = match value.what {
@@ -119,6 +132,11 @@ fn export(placed: Placed) -> Export {
         What::Devfs => ExportKind::Devfs,
         What::Passwd => ExportKind::Passwd,
         What::Group => ExportKind::Group,
+        What::Mqueue => ExportKind::Mqueue,
+        What::Device { host } => ExportKind::Device { source: source(host) },
+        What::Execfd { command, output } => ExportKind::Execfd { command, output },
+        What::Internal { descriptor } => ExportKind::Internal { descriptor },
+        What::Lock => ExportKind::Lock,
     };
     let private = value.mode.is_private();
     Export { mount: value.mount, kind, level, private, optional: value.optional, origin, info }

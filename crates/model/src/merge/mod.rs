@@ -1,11 +1,14 @@
-//! A family's files, root first, to the leaf's effective configuration, by the rules of strict inheritance.
+//! A family's files, root first, to the leaf's effective configuration: by the rules of strict inheritance, or as
+//! red-pak 2.5 merges.
 //!
-//! Each stage reports all that it finds; the next one starts only when there is no error, since what follows from
-//! an error helps nobody.
+//! All findings of a family are found in one run: what is sound of a file is judged whatever else is wrong. Only what
+//! follows from an error further up is left out ([`Family::doubtful`]), since it helps nobody.
 
 mod capabilities;
+mod compatible;
 mod environ;
 mod exports;
+mod limits;
 mod mounts;
 mod over;
 mod settings;
@@ -14,12 +17,15 @@ mod sources;
 
 use std::path::PathBuf;
 
-use redpak_diagnostics::Finding;
+use redpak_diagnostics::{Finding, Severity};
 
 use crate::codes;
-use crate::config::{self, Located, NodeConfig};
-use crate::effective::{Effective, Layer, NodeHead, Origin};
+use crate::config::Located;
+use crate::effective::{
+    Effective, Export, Inheritance, Layer, NodeHead, Origin, Settings, Sourced, Unjudged, Variable,
+};
 use crate::expand::{Expander, Names};
+use crate::parse::{self, Draft};
 use crate::paths;
 use crate::resolve::{Resolved, Resolver};
 use crate::source::{Report, SourceText};
@@ -39,73 +45,86 @@ pub struct NodeText {
 /// the findings. Admin files are read only for `admin`.
 pub fn effective(family: &[NodeText], admin: bool, names: &Names) -> (Option<Effective>, Vec<Finding>) {
     let mut findings = Vec::new();
-    let effective = stages(family, admin, names, &mut findings);
+    let effective = Family::read(family, admin, names, &mut findings).map(|family| {
+        let mut report = Report::default();
+        let merged = family.merged(family.inheritance, &mut report);
+        findings.extend(report.finish());
+        Effective {
+            settings: merged.settings,
+            environ: merged.environ,
+            exports: merged.exports,
+            nodes: family.heads,
+            admin,
+            unjudged: family.unjudged,
+        }
+    });
     let effective = effective.filter(|_| !findings.iter().any(Finding::is_error));
     (effective, findings)
 }
 
-fn stages(family: &[NodeText], admin: bool, names: &Names, findings: &mut Vec<Finding>) -> Option<Effective> {
-    let paths = redpaths(family, findings)?;
-    let parsed: Vec<Option<Parsed>> = family.iter().map(|node| parsed(node, admin, findings)).collect();
-    let parsed: Vec<Parsed> = parsed.into_iter().collect::<Option<_>>()?;
-    let heads: Vec<NodeHead> =
-        parsed.iter().zip(paths).map(|(node, path)| head(&node.normal, path)).collect();
-    let files = resolved(parsed, &heads, names, findings)?;
-    let family = Family { heads, files };
-    let mut report = Report::default();
-    let merged = Effective {
-        settings: settings::merge(&family, &mut report),
-        environ: environ::merge(&family, &mut report),
-        exports: exports::merge(&family, &mut report),
-        nodes: family.heads,
-        admin,
+/// What strict inheritance would refuse of a compatible family, as warnings. Nothing for a strict one.
+pub fn strictly(family: &[NodeText], admin: bool, names: &Names) -> Vec<Finding> {
+    let Some(family) = Family::read(family, admin, names, &mut Vec::new()) else { return Vec::new() };
+    if family.inheritance == Inheritance::Strict {
+        return Vec::new();
+    }
+    let findings = |inheritance| {
+        let mut report = Report::default();
+        family.merged(inheritance, &mut report);
+        report.finish()
     };
-    findings.extend(report.finish());
-    Some(merged)
+    // What is refused all the same is no warning.
+    let refused = findings(Inheritance::Compatible);
+    let strict = findings(Inheritance::Strict).into_iter().filter(Finding::is_error);
+    let mut warnings: Vec<Finding> = strict.filter(|finding| !refused.contains(finding)).collect();
+    for finding in &mut warnings {
+        finding.severity = Severity::Warning;
+    }
+    warnings
 }
 
-/// One node's files, parsed.
-struct Parsed {
-    normal: NodeConfig,
-    admin: Option<NodeConfig>,
+/// One node's files, as far as they could be parsed.
+struct Drafts {
+    normal: Draft,
+    admin: Option<Draft>,
 }
 
-fn parsed(node: &NodeText, admin: bool, findings: &mut Vec<Finding>) -> Option<Parsed> {
+fn drafts(node: &NodeText, admin: bool, findings: &mut Vec<Finding>) -> Drafts {
     let mut read = |source, layer| {
-        let (config, found) = config::parse(source, layer);
+        let (draft, found) = parse::draft(source, layer);
         findings.extend(found);
-        config
+        draft
     };
     let normal = read(&node.normal, Layer::Normal);
-    let Some(source) = node.admin.as_ref().filter(|_| admin) else {
-        return Some(Parsed { normal: normal?, admin: None });
-    };
-    let laid_on_top = read(source, Layer::Admin)?;
-    let normal = normal?;
-    if laid_on_top.headers.alias.value != normal.headers.alias.value {
-        findings.push(
-            Finding::warning(
-                codes::ALIAS_DIFFERS,
-                "the admin file names the node differently; its alias is not used",
-            )
-            .with_place(laid_on_top.headers.alias.place.clone())
-            .with_related("the node's alias", normal.headers.alias.place.clone())
-            .with_hint("give both files the same alias"),
-        );
+    let admin = node.admin.as_ref().filter(|_| admin).map(|source| read(source, Layer::Admin));
+    if let Some(admin) = &admin {
+        let (ours, theirs) = (&admin.config.headers.alias, &normal.config.headers.alias);
+        let known = !normal.damage.has("headers") && !admin.damage.has("headers");
+        if known && ours.value != theirs.value {
+            findings.push(
+                Finding::warning(
+                    codes::ALIAS_DIFFERS,
+                    "the admin file names the node differently; its alias is not used",
+                )
+                .with_place(ours.place.clone())
+                .with_related("the node's alias", theirs.place.clone())
+                .with_hint("give both files the same alias"),
+            );
+        }
     }
-    Some(Parsed { normal, admin: Some(laid_on_top) })
+    Drafts { normal, admin }
 }
 
-fn head(config: &NodeConfig, redpath: PathBuf) -> NodeHead {
+fn head(draft: &Draft, redpath: PathBuf) -> NodeHead {
     let text =
         |text: &Option<Located<String>>| text.as_ref().map(|text| text.value.clone()).unwrap_or_default();
-    let headers = &config.headers;
-    NodeHead {
-        alias: headers.alias.value.clone(),
-        name: text(&headers.name),
-        info: text(&headers.info),
-        redpath,
-    }
+    let headers = &draft.config.headers;
+    // A node without a name has an error; the findings on others call it by its directory.
+    let alias = match headers.alias.value.as_str() {
+        "" => redpath.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        alias => alias.to_owned(),
+    };
+    NodeHead { alias, name: text(&headers.name), info: text(&headers.info), redpath }
 }
 
 /// The nodes' directories, normalised: each below the one of its parent.
@@ -141,30 +160,6 @@ fn redpaths(family: &[NodeText], findings: &mut Vec<Finding>) -> Option<Vec<Path
     Some(redpaths)
 }
 
-fn resolved(
-    parsed: Vec<Parsed>,
-    heads: &[NodeHead],
-    names: &Names,
-    findings: &mut Vec<Finding>,
-) -> Option<Vec<Files>> {
-    let leaf = heads.last()?;
-    let mut sound = true;
-    let mut files = Vec::with_capacity(parsed.len());
-    for (index, (node, head)) in parsed.into_iter().zip(heads).enumerate() {
-        let mut file = |config: NodeConfig| {
-            let mut report = Report::default();
-            let expander = Expander { names, node: head, leaf };
-            let layer = config.layer;
-            let resolved = Resolver { expander, node: index, layer, report: &mut report }.file(config);
-            sound &= !report.has_errors();
-            findings.extend(report.finish());
-            resolved
-        };
-        files.push(Files { normal: file(node.normal), admin: node.admin.map(file) });
-    }
-    sound.then_some(files)
-}
-
 /// One node's files, expanded.
 struct Files {
     normal: Resolved,
@@ -175,6 +170,16 @@ struct Files {
 struct Family {
     heads: Vec<NodeHead>,
     files: Vec<Files>,
+    /// As the root node says.
+    inheritance: Inheritance,
+    unjudged: Vec<Unjudged>,
+}
+
+/// What a family's files come to.
+struct Merged {
+    settings: Settings,
+    environ: Vec<Sourced<Variable>>,
+    exports: Vec<Export>,
 }
 
 /// A statement of one file, with its origin.
@@ -185,6 +190,59 @@ struct Stated<T> {
 }
 
 impl Family {
+    /// Parses and expands all files. `None` when these are not the nodes of a family.
+    fn read(family: &[NodeText], admin: bool, names: &Names, findings: &mut Vec<Finding>) -> Option<Self> {
+        let paths = redpaths(family, findings)?;
+        let drafts: Vec<Drafts> = family.iter().map(|node| drafts(node, admin, findings)).collect();
+        let heads: Vec<NodeHead> =
+            drafts.iter().zip(paths).map(|(node, path)| head(&node.normal, path)).collect();
+        let leaf = heads.last()?;
+        let mut unjudged = Vec::new();
+        let mut files = Vec::with_capacity(drafts.len());
+        for (index, (node, head)) in drafts.into_iter().zip(&heads).enumerate() {
+            let mut file = |draft: Draft| {
+                let mut report = Report::default();
+                let layer = draft.config.layer;
+                let expander = Expander { names, node: head, leaf, file: (index, layer) };
+                let resolver = Resolver {
+                    expander,
+                    node: index,
+                    layer,
+                    report: &mut report,
+                    unjudged: &mut unjudged,
+                    damage: draft.damage,
+                };
+                let resolved = resolver.file(draft.config);
+                findings.extend(report.finish());
+                resolved
+            };
+            files.push(Files { normal: file(node.normal), admin: node.admin.map(file) });
+        }
+        let root = files.first()?;
+        let stated = [root.admin.as_ref(), Some(&root.normal)].into_iter().flatten();
+        let inheritance = stated.filter_map(|file| file.config.inheritance.as_ref()).next();
+        let inheritance = inheritance.map_or(Inheritance::Strict, |stated| stated.value);
+        Some(Self { heads, files, inheritance, unjudged })
+    }
+
+    fn merged(&self, inheritance: Inheritance, report: &mut Report) -> Merged {
+        let strict = inheritance == Inheritance::Strict;
+        Merged {
+            settings: if strict { settings::merge(self, report) } else { compatible::settings(self, report) },
+            environ: environ::merge(self, report),
+            exports: if strict { exports::merge(self, report) } else { compatible::exports(self, report) },
+        }
+    }
+
+    /// Whether what an ancestor of a node says of a key is not known. Then it is not known either whether the node
+    /// may say what it says: the ancestor's file is mended first.
+    fn doubtful(&self, node: usize, key: &str) -> bool {
+        let damaged = |file: &Resolved| file.damage.has(key);
+        self.files[..node]
+            .iter()
+            .any(|files| damaged(&files.normal) || files.admin.as_ref().is_some_and(damaged))
+    }
+
     /// All files in the order of the rule "the last wins, admin over normal": normal ones, root first, then admin ones.
     fn files(&self) -> impl Iterator<Item = (usize, Layer, &Resolved)> {
         let normal = self.files.iter().enumerate().map(|(node, files)| (node, Layer::Normal, &files.normal));

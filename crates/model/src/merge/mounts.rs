@@ -130,6 +130,10 @@ impl Tree {
         placed.merged =
             matches!(placed.what(), What::Overlay { .. }) && placed.mount().ancestors().any(shows_something);
         let by = self.exports.len();
+        if *placed.what() == What::Lock {
+            self.exports.push(placed);
+            return;
+        }
         self.count += placed.mounts();
         self.mounts.entry(placed.mount().to_owned()).or_default().push(Seen { export: by, by });
         for (rest, export) in &placed.along {

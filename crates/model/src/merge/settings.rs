@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use redpak_diagnostics::Finding;
 
-use super::{Family, Stated, capabilities, shares};
+use super::{Family, Stated, capabilities, limits, shares};
 use crate::codes;
 use crate::config::{Located, Switch};
-use crate::effective::{Layer, Origin, Settings, Sourced};
+use crate::effective::{Account, Layer, Origin, Settings, Sourced, TimeOffsets};
 use crate::paths;
 use crate::resolve::Resolved;
 use crate::source::Report;
+use crate::walk::short;
 
 pub(super) fn merge(family: &Family, report: &mut Report) -> Settings {
     root_only(family, report);
@@ -38,11 +39,29 @@ pub(super) fn merge(family: &Family, report: &mut Report) -> Settings {
         chdir: free(family, |file| file.chdir.clone()),
         capabilities: capabilities::merge(family, report),
         host_provides: host_provides(family),
+        inheritance: free(family, |file| file.config.inheritance.clone()),
+        set_user: fixed(family, report, "set-user", |file| file.set_user.clone()),
+        set_group: fixed(family, report, "set-group", |file| file.set_group.clone()),
+        smack: fixed(family, report, "smack", |file| file.smack.clone()),
+        selinux: fixed(family, report, "selinux", |file| file.selinux.clone()),
+        apparmor: fixed(family, report, "apparmor", |file| file.apparmor.clone()),
+        time_offsets: TimeOffsets {
+            monotonic: free(family, |file| file.config.monotonic.clone()),
+            boottime: free(family, |file| file.config.boottime.clone()),
+        },
+        cgrouproot: free(family, |file| file.cgrouproot.clone()),
+        cgroups: limits::cgroups(family),
+        seccomp: limits::seccomp(family, report),
+        landlock: limits::landlock(family, report),
+        rlimits: limits::rlimits(family, report),
     }
 }
 
 /// The last wins, admin over normal.
-fn free<T: Clone>(family: &Family, get: impl Fn(&Resolved) -> Option<Located<T>>) -> Option<Sourced<T>> {
+pub(super) fn free<T: Clone>(
+    family: &Family,
+    get: impl Fn(&Resolved) -> Option<Located<T>>,
+) -> Option<Sourced<T>> {
     let mut last: Option<Sourced<T>> = None;
     for (node, layer, file) in family.files() {
         if let Some(Located { value, place }) = get(file) {
@@ -93,6 +112,9 @@ fn stays(
         };
         match &force {
             Some(set) if set.value == stays && value != stays => {
+                if family.doubtful(node, key) {
+                    continue;
+                }
                 let message =
                     format!("`{key}` was set by the ancestor `{}`, and stays", family.alias(set.origin.node));
                 report.push(
@@ -108,8 +130,63 @@ fn stays(
     force
 }
 
+/// Once an ancestor has set it, a child may only say the same.
+fn fixed<T: Clone + PartialEq + Shown>(
+    family: &Family,
+    report: &mut Report,
+    key: &str,
+    get: impl Fn(&Resolved) -> Option<Located<T>>,
+) -> Option<Sourced<T>> {
+    let mut force: Option<Sourced<T>> = None;
+    for node in 0..family.heads.len() {
+        let Some((stated, within)) = own(family.stated(node, &get)) else { continue };
+        match &force {
+            Some(set) if set.value != stated.value => {
+                let message = format!(
+                    "`{}` sets `{key}` to `{}`, and its ancestor `{}` has set it to `{}`",
+                    family.alias(node),
+                    stated.value.shown(),
+                    family.alias(set.origin.node),
+                    set.value.shown()
+                );
+                report.push(
+                    Finding::error(codes::SETTING_FIXED, message)
+                        .with_place(stated.origin.place)
+                        .with_related("it was set here", set.origin.place.clone())
+                        .with_hint("remove the line: once set, it is not changed"),
+                );
+            }
+            _ => force = Some(over_own(force, (stated, within))),
+        }
+    }
+    force
+}
+
+/// A value in a message.
+trait Shown {
+    fn shown(&self) -> String;
+}
+
+impl Shown for String {
+    fn shown(&self) -> String {
+        short(self)
+    }
+}
+
+impl Shown for Account {
+    fn shown(&self) -> String {
+        match self {
+            Self::Name(name) => short(name),
+            Self::Id(id) => id.to_string(),
+        }
+    }
+}
+
 /// The child's items first, then the parent's; a node's admin items before its normal ones; no item twice.
-fn joined(family: &Family, get: impl Fn(&Resolved) -> &Vec<Located<String>>) -> Vec<Sourced<String>> {
+pub(super) fn joined(
+    family: &Family,
+    get: impl Fn(&Resolved) -> &Vec<Located<String>>,
+) -> Vec<Sourced<String>> {
     let mut items: Vec<Sourced<String>> = Vec::new();
     for node in (0..family.heads.len()).rev() {
         let mut files: Vec<(Layer, &Resolved)> = family.of(node).collect();
@@ -149,19 +226,26 @@ fn directory(
                 report.push(
                     Finding::error(codes::DIRECTORY_OUTSIDE, message)
                         .with_place(stated.origin.place)
+                        .with_related("a child of this node", family.files[node - 1].normal.head.clone())
                         .with_hint("write a path that starts with `$NODE_PATH/`"),
                 );
             }
         }
     }
-    let leaf = family.leaf();
-    free(family, |file| {
-        get(file)
-            .filter(|path| leaf == 0 || paths::beneath(&path.value, &family.heads[leaf].redpath).is_some())
-    })
+    leafs_directory(family, get)
 }
 
-fn host_provides(family: &Family) -> Vec<Sourced<String>> {
+/// A directory that an ancestor states is the leaf's only when it lies below the leaf's own.
+pub(super) fn leafs_directory(
+    family: &Family,
+    get: impl Fn(&Resolved) -> Option<Located<PathBuf>>,
+) -> Option<Sourced<PathBuf>> {
+    let leaf = family.leaf();
+    let redpath = &family.heads[leaf].redpath;
+    free(family, |file| get(file).filter(|path| leaf == 0 || paths::beneath(&path.value, redpath).is_some()))
+}
+
+pub(super) fn host_provides(family: &Family) -> Vec<Sourced<String>> {
     let mut provides: Vec<Sourced<String>> = Vec::new();
     for (layer, file) in family.of(0) {
         for Located { value, place } in &file.host_provides {

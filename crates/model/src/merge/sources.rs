@@ -21,7 +21,14 @@ pub(super) fn lies(
     entry: &Entry<Mounted>,
     report: &mut Report,
 ) -> Option<Lies> {
+    if let (What::Internal { .. }, true) = (&entry.value.what, level > 0) {
+        descriptor(family, entry, report);
+        return None;
+    }
     let (host, access) = entry.value.what.source()?;
+    if let What::Device { host } = &entry.value.what {
+        return device(family, tree, level, entry, host, report);
+    }
     if let Some(beneath) = paths::beneath(host, &family.heads[level].redpath) {
         return Some(Lies::Own { beneath: beneath.to_owned() });
     }
@@ -31,9 +38,84 @@ pub(super) fn lies(
     match inherited(tree, &entry.value, host, access) {
         Ok(lies) => Some(lies),
         Err(why) => {
-            report.error(|| complaint(family, tree, entry, host, &why));
+            // An ancestor's export that is not known may be the one that shows it.
+            if !family.doubtful(level, "exports") {
+                report.error(|| complaint(family, tree, entry, host, &why));
+            }
             None
         }
+    }
+}
+
+/// A descriptor is neither the node's own nor exported by an ancestor: it is the caller's.
+fn descriptor(family: &Family, entry: &Entry<Mounted>, report: &mut Report) {
+    let message = format!(
+        "the mode `Internal` stands in `{}`, and only the root node `{}` may read the caller's descriptors",
+        family.alias(entry.origin.node),
+        family.alias(0)
+    );
+    report.push(
+        Finding::error(codes::ROOT_ONLY, message)
+            .with_place(entry.origin.place.clone())
+            .with_related("the root node", family.files[0].normal.head.clone())
+            .with_hint("remove the entry, or move it to the root node's file: descendants see the file"),
+    );
+}
+
+/// Where a device lies: of the root node on the host, else in an ancestor's export of the very device.
+fn device(
+    family: &Family,
+    tree: &Tree,
+    level: usize,
+    entry: &Entry<Mounted>,
+    host: &Path,
+    report: &mut Report,
+) -> Option<Lies> {
+    if level == 0 {
+        return Some(Lies::Host);
+    }
+    let shown = tree.of_source(host).iter().rev().copied();
+    let devices = shown.filter(|export| matches!(tree.get(*export).what(), What::Device { .. }));
+    let mut covered = None;
+    for export in devices {
+        let inside = tree.get(export).mount();
+        match cover(tree, export, inside) {
+            None => return Some(Lies::Inherited { export, inside: inside.to_owned() }),
+            Some((over, at)) => covered = Some(Why::Covered(export, over, at.to_owned())),
+        }
+    }
+    if family.doubtful(level, "exports") {
+        return None;
+    }
+    match covered {
+        Some(why) => report.error(|| complaint(family, tree, entry, host, &why)),
+        None => report.error(|| no_device(family, tree, entry, host)),
+    }
+    None
+}
+
+fn no_device(family: &Family, tree: &Tree, entry: &Entry<Mounted>, host: &Path) -> Finding {
+    let (node, path) = (family.alias(entry.origin.node), host.display());
+    let message = format!("`{node}` exports the device {path}, which no ancestor exports as a `Device`");
+    let finding = Finding::error(codes::DEVICE_NOT_EXPORTED, message).with_place(entry.origin.place.clone());
+    let bound = host.ancestors().find_map(|source| tree.of_source(source).last().copied());
+    match bound {
+        Some(export) => {
+            let placed = tree.get(export);
+            finding
+                .with_related(
+                    format!(
+                        "`{}` exports it here as {}, where devices have no effect",
+                        family.alias(placed.level),
+                        placed.entry.value.mode.word()
+                    ),
+                    placed.entry.origin.place.clone(),
+                )
+                .with_hint(format!("`{}` would have to export it with the mode `Device`", family.alias(0)))
+        }
+        None => finding.with_related("the root node", family.files[0].normal.head.clone()).with_hint(
+            format!("the root node `{}` would have to export it with the mode `Device`", family.alias(0)),
+        ),
     }
 }
 
