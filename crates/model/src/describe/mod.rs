@@ -292,7 +292,7 @@ mod tests {
             assert_eq!(texts, keys, "section `{}`", section.path);
             for (key, text) in section.described() {
                 let name = format!("{}.{}", section.path, key.name);
-                assert!(text.text.ends_with('.') && text.text.len() > 10, "{name}: {}", text.text);
+                assert!(text.text.ends_with('.') && text.text.len() > 5, "{name}: {}", text.text);
                 let nested = matches!(key.kind, Kind::Section(_) | Kind::Entries(_));
                 assert_eq!(
                     text.example.is_empty(),
