@@ -26,6 +26,12 @@ pub(crate) fn number(name: &str) -> Option<u16> {
     number.parse().ok()
 }
 
+/// The name of a number.
+pub fn name(number: u16) -> Option<&'static str> {
+    let (name, _) = all().find(|(_, known)| known.parse() == Ok(number))?;
+    Some(name)
+}
+
 /// All names.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     all().map(|(name, _)| name)
@@ -44,6 +50,7 @@ mod tests {
         for (name, expected) in [("EPERM", Some(1)), ("enosys", Some(38)), ("EAGAIN", Some(11)), ("EX", None)]
         {
             assert_eq!(number(name), expected, "{name}");
+            assert_eq!(expected.and_then(super::name), expected.map(|_| name.to_uppercase()).as_deref());
         }
         assert!(names().all(|name| number(name).is_some_and(|number| (1..=4095).contains(&number))));
     }

@@ -20,7 +20,7 @@ pub mod commands;
 pub mod config;
 pub mod describe;
 pub mod effective;
-mod error_numbers;
+pub mod error_numbers;
 mod expand;
 mod limits;
 mod merge;

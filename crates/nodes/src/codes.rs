@@ -36,3 +36,5 @@ pub const GENERATION: &str = "RP0425";
 pub const NOT_FOR_NODES: &str = "RP0426";
 /// The node is in use.
 pub const IN_USE: &str = "RP0427";
+/// A node stands inside itself.
+pub const INSIDE_ITSELF: &str = "RP0428";

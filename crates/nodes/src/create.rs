@@ -76,7 +76,7 @@ pub fn create(creation: &Creation, names: &Names, uid: u32) -> Result<Created, R
     fits(model.as_deref(), place.parent.as_deref(), &creation.path)?;
     let template = match (&creation.template, &model) {
         (Some(template), _) => template.clone(),
-        (None, Some(model)) => templates::find(model, &creation.template_dir)?,
+        (None, Some(model)) => templates::find(model, place.parent.is_some(), &creation.template_dir)?,
         (None, None) => return Err(Finding::error(codes::TEMPLATE, "no model and no file was given").into()),
     };
     let alias = match &creation.alias {

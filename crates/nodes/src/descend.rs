@@ -1,5 +1,6 @@
 //! The nodes below a node.
 
+use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use crate::walk::STATUS;
 
 /// Directories between a node and the next one above it: what lies deeper is not searched. Whatever runs in a node may
 /// make directories in its data, and must not be able to make the whole tree unreadable by it.
-const DEPTH: usize = 32;
+pub(crate) const DEPTH: usize = 32;
 /// What a node's directory holds that is no place for children.
 pub(crate) const OWN: [&str; 6] = [".redpak", "etc", "opt", "srv", "usr", "var"];
 
@@ -28,6 +29,13 @@ pub fn descendants(path: &Path) -> Result<Vec<Descendant>, Finding> {
     let mut found = Vec::new();
     below(path, path, 0, &mut found)?;
     Ok(found)
+}
+
+/// Whether nodes are looked for in a directory of this name; `in_node` says that it lies in a node itself.
+pub(crate) fn is_place_for_nodes(name: &OsStr, in_node: bool) -> bool {
+    let own = in_node && OWN.iter().any(|own| name == *own);
+    let leftover = name.to_str().is_some_and(crate::leftovers::is_leftover);
+    !own && !leftover
 }
 
 fn below(dir: &Path, parent: &Path, depth: usize, found: &mut Vec<Descendant>) -> Result<(), Finding> {
@@ -53,9 +61,7 @@ fn below(dir: &Path, parent: &Path, depth: usize, found: &mut Vec<Descendant>) -
     }
     names.sort();
     for name in names {
-        if dir == parent && OWN.iter().any(|own| name == *own)
-            || name.to_str().is_some_and(crate::leftovers::is_leftover)
-        {
+        if !is_place_for_nodes(&name, dir == parent) {
             continue;
         }
         let path = dir.join(&name);

@@ -1,18 +1,19 @@
 //! A family as opened and checked: every directory, status and configuration file, root node first.
 
-use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use redpak_diagnostics::Finding;
 use redpak_model::effective::Effective;
-use redpak_model::status::{Parent, State, Status};
-use redpak_model::{Names, NodeText, SourceText};
-use rustix::fs::{Mode, OFlags, openat};
+use redpak_model::{Names, NodeText};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::checked;
-use crate::codes;
-use crate::walk::{STATUS, Step, walk};
+use crate::node::{not_a_node, source_text};
+use crate::placement;
+use crate::walk::walk;
+
+pub use crate::node::Node;
 
 /// A node refuses to be loaded: at least one finding is an error.
 #[derive(Debug)]
@@ -29,23 +30,6 @@ impl From<Finding> for Refused {
 pub struct LoadOptions {
     /// A disabled, moved or newly parented node is taken all the same (`--force`, `redconf create --update`).
     pub force: bool,
-}
-
-/// A node on disk.
-#[derive(Debug)]
-pub struct Node {
-    /// Its path, without links.
-    pub path: PathBuf,
-    /// Its directory.
-    pub dir: OwnedFd,
-    /// Device number of the directory.
-    pub dev: u64,
-    /// Inode number of the directory.
-    pub ino: u64,
-    /// Its status.
-    pub status: Status,
-    /// Its configuration.
-    pub text: NodeText,
 }
 
 /// A node and all its ancestors.
@@ -68,19 +52,16 @@ impl Family {
         }
         let mut findings = Vec::new();
         let mut nodes: Vec<Node> = Vec::new();
+        let mut whole = true;
         for step in steps.into_iter().filter(|step| step.node) {
-            let parent = nodes.last().map(|node| node.path.clone());
             match Node::open(step, uid, &mut findings) {
-                Ok(node) => {
-                    let judged = place_in_tree(&node, parent.as_deref(), options.force);
-                    findings.extend(judged);
-                    nodes.push(node);
-                }
-                Err(finding) => {
-                    findings.push(finding);
-                    return Err(Refused(findings));
-                }
+                Some(node) => nodes.push(node),
+                // What is wrong with the others is told all the same.
+                None => whole = false,
             }
+        }
+        if whole {
+            findings.extend(placement::of_family(&nodes, options.force));
         }
         if findings.iter().any(Finding::is_error) {
             return Err(Refused(findings));
@@ -121,119 +102,4 @@ impl Family {
             None => Err(Refused(findings)),
         }
     }
-}
-
-impl Node {
-    fn open(step: Step, uid: u32, findings: &mut Vec<Finding>) -> Result<Self, Finding> {
-        let shown = step.path.join(STATUS);
-        let bytes = checked::read(&step.dir, STATUS, &shown, uid)?.ok_or_else(|| not_a_node(&step.path))?;
-        let source = source_text(&shown, bytes)?;
-        let (status, found) = redpak_model::status::parse(&source);
-        findings.extend(found);
-        let status = status.ok_or_else(|| {
-            Finding::error(
-                codes::NOT_A_NODE,
-                format!("the status of `{}` cannot be used", step.path.display()),
-            )
-        })?;
-        let etc = step.path.join("etc");
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let dir = openat(&step.dir, "etc", flags, Mode::empty()).map_err(|errno| match errno {
-            Errno::NOTDIR | Errno::LOOP => {
-                Finding::error(codes::LINK, format!("`{}` is not a directory of its own", etc.display()))
-            }
-            errno => checked::unreadable(&etc, errno),
-        })?;
-        let stat = rustix::fs::fstat(&dir).map_err(|errno| checked::unreadable(&etc, errno))?;
-        checked::owner(&etc, &stat, uid)?;
-        let read = |name: &str| -> Result<Option<SourceText>, Finding> {
-            let shown = etc.join(name);
-            checked::read(&dir, name, &shown, uid)?.map(|bytes| source_text(&shown, bytes)).transpose()
-        };
-        let normal = match read("redpak.yaml")? {
-            Some(text) => text,
-            // The name that red-pak 2.5 wrote by mistake in some releases.
-            None => read("redpack.yaml")?
-                .ok_or_else(|| checked::unreadable(&etc.join("redpak.yaml"), Errno::NOENT))?,
-        };
-        let admin = read("redpak-admin.yaml")?;
-        Ok(Self {
-            text: NodeText { redpath: step.path.clone(), normal, admin },
-            dev: step.stat.st_dev,
-            ino: step.stat.st_ino,
-            path: step.path,
-            dir: step.dir,
-            status,
-        })
-    }
-}
-
-fn source_text(shown: &Path, bytes: Vec<u8>) -> Result<SourceText, Finding> {
-    SourceText::from_bytes(shown.to_string_lossy().as_ref(), bytes).map_err(|finding| *finding)
-}
-
-fn not_a_node(path: &Path) -> Finding {
-    Finding::error(codes::NOT_A_NODE, format!("`{}` is not a node: it has no {STATUS}", path.display()))
-        .with_hint(
-            "check the path; `redconf tree` shows nodes, `redconf create` makes one in a new directory",
-        )
-}
-
-/// Whether a node is enabled, where it was registered, and below the parent that it recorded.
-fn place_in_tree(node: &Node, parent: Option<&Path>, force: bool) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let path = node.path.display();
-    let status = &node.status;
-    let register = format!("`redconf create --update {path}` registers it here, `--force` takes it as it is");
-    if status.state != State::Enable {
-        findings.push(
-            Finding::error(codes::DISABLED, format!("the node `{path}` is disabled"))
-                .with_hint(format!("`redconf enable {path}`")),
-        );
-    }
-    if status.realpath != node.path {
-        findings.push(
-            Finding::error(
-                codes::MOVED,
-                format!(
-                    "the node `{path}` was registered at `{}`: it was moved or copied",
-                    status.realpath.display()
-                ),
-            )
-            .with_hint(register.clone()),
-        );
-    }
-    let now = |parent: Option<&Path>| {
-        parent.map_or("a root node".to_owned(), |path| format!("a child of `{}`", path.display()))
-    };
-    match &status.parent {
-        None => findings.push(
-            Finding::warning(
-                codes::NO_PARENT_RECORD,
-                format!("the node `{path}` has no record of its parent"),
-            )
-            .with_hint(format!("`redconf create --update {path}` writes one")),
-        ),
-        Some(Parent::None) if parent.is_none() => {}
-        Some(Parent::Redpath(recorded)) if Some(recorded.as_path()) == parent => {}
-        Some(recorded) => {
-            let was = match recorded {
-                Parent::None => None,
-                Parent::Redpath(path) => Some(path.as_path()),
-            };
-            findings.push(
-                Finding::error(
-                    codes::WRONG_PARENT,
-                    format!("the node `{path}` was created as {}, and is now {}", now(was), now(parent)),
-                )
-                .with_hint(register),
-            );
-        }
-    }
-    if force {
-        for finding in &mut findings {
-            finding.severity = redpak_diagnostics::Severity::Warning;
-        }
-    }
-    findings
 }

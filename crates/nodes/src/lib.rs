@@ -16,11 +16,15 @@ pub mod facts;
 pub mod family;
 mod leftovers;
 pub mod names;
+mod node;
+mod placement;
 pub mod status_file;
 pub mod templates;
+pub mod tree;
 pub mod walk;
 
 pub use create::{Creation, create};
 pub use descend::{Descendant, descendants};
 pub use facts::host_facts;
 pub use family::{Family, LoadOptions, Node, Refused};
+pub use tree::Tree;

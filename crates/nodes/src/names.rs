@@ -42,6 +42,7 @@ pub fn gather(env: &BTreeMap<String, String>) -> Names {
         main: format!("{template_dir}/main.yaml"),
         main_admin: format!("{template_dir}/main-admin.yaml"),
         template_dir,
+        answers: redpak_model::commands::Answers::new(),
     }
 }
 

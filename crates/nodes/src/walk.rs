@@ -1,7 +1,7 @@
 //! The way from `/` down to a node, directory by directory, each opened from the one above and checked.
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
@@ -10,13 +10,15 @@ use redpak_diagnostics::Finding;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat, statat};
 use rustix::io::Errno;
 
-use crate::checked::{owner, trusted_user, unreadable};
+use crate::checked::{owner, said, trusted_user, unreadable};
 use crate::codes;
 
 /// Links followed above the root node before giving up (the kernel's own limit, path_resolution(7)).
 const LINKS: usize = 40;
 /// Directories on the way before giving up.
-const DEPTH: usize = 512;
+pub(crate) const DEPTH: usize = 512;
+const DIRECTORY: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 /// The file that makes a directory a node.
 pub const STATUS: &str = ".rednode.yaml";
 
@@ -48,6 +50,19 @@ pub fn walk(path: &Path, uid: u32) -> Result<Vec<Step>, Finding> {
     ))
 }
 
+/// The finding for a path with more than [`DEPTH`] levels.
+pub(crate) fn too_deep(path: &Path) -> Finding {
+    // Such a path is longer than any screen.
+    let shown: String = path.to_string_lossy().chars().take(80).collect();
+    Finding::error(codes::TOO_DEEP, format!("`{shown}…` has more than {DEPTH} levels"))
+        .with_hint("no family is that deep: look for a directory that holds itself")
+}
+
+/// The finding for a directory whose entries cannot be listed.
+pub(crate) fn cannot_list(path: &Path, errno: Errno) -> Finding {
+    Finding::error(codes::UNREADABLE, format!("cannot list `{}`: {}", path.display(), said(errno)))
+}
+
 enum Walked {
     Done(Vec<Step>),
     Again(PathBuf),
@@ -60,14 +75,10 @@ fn attempt(path: &Path, uid: u32) -> Result<Walked, Finding> {
         .map(|component| component.as_os_str().to_owned())
         .collect();
     if names.len() > DEPTH {
-        return Err(Finding::error(
-            codes::TOO_DEEP,
-            format!("`{}` has more than {DEPTH} levels", path.display()),
-        ));
+        return Err(too_deep(path));
     }
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let root =
-        rustix::fs::open("/", flags, Mode::empty()).map_err(|errno| unreadable(Path::new("/"), errno))?;
+        rustix::fs::open("/", DIRECTORY, Mode::empty()).map_err(|errno| unreadable(Path::new("/"), errno))?;
     let mut steps = vec![step(PathBuf::from("/"), root, uid)?];
     while let Some(name) = names.pop_front() {
         if name == ".." {
@@ -79,7 +90,7 @@ fn attempt(path: &Path, uid: u32) -> Result<Walked, Finding> {
         }
         let above = &steps[steps.len() - 1];
         let here = above.path.join(&name);
-        match openat(&above.dir, &name, flags, Mode::empty()) {
+        match enter(&above.dir, &name) {
             Ok(dir) => {
                 let next = step(here, dir, uid)?;
                 steps.push(next);
@@ -110,20 +121,23 @@ fn attempt(path: &Path, uid: u32) -> Result<Walked, Finding> {
                 instead.extend(names);
                 return Ok(Walked::Again(instead));
             }
-            // Searching is enough for a directory on the way; the node itself must be readable.
-            Err(Errno::ACCESS) => {
-                let dir = openat(&above.dir, &name, flags | OFlags::PATH, Mode::empty())
-                    .map_err(|errno| unreadable(&here, errno))?;
-                let next = step(here, dir, uid)?;
-                steps.push(next);
-            }
             Err(errno) => return Err(unreadable(&here, errno)),
         }
     }
     Ok(Walked::Done(steps))
 }
 
-fn step(path: PathBuf, dir: OwnedFd, uid: u32) -> Result<Step, Finding> {
+/// Opens a directory in another, following no link.
+pub(crate) fn enter(above: &OwnedFd, name: &OsStr) -> Result<OwnedFd, Errno> {
+    match openat(above, name, DIRECTORY, Mode::empty()) {
+        // Searching is enough for a directory on the way; the node itself must be readable.
+        Err(Errno::ACCESS) => openat(above, name, DIRECTORY | OFlags::PATH, Mode::empty()),
+        opened => opened,
+    }
+}
+
+/// Checks a directory that was opened.
+pub(crate) fn step(path: PathBuf, dir: OwnedFd, uid: u32) -> Result<Step, Finding> {
     let stat = fstat(&dir).map_err(|errno| unreadable(&path, errno))?;
     owner(&path, &stat, uid)?;
     let node = match statat(&dir, STATUS, AtFlags::SYMLINK_NOFOLLOW) {
