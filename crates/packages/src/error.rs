@@ -41,17 +41,19 @@ pub struct PackagesError {
     pub hint: Option<String>,
     /// What lies below it.
     pub source: Option<Box<dyn StdError + Send + Sync>>,
+    /// What is wrong in files, each with its code and place: shown instead of the message.
+    pub findings: Vec<Finding>,
 }
 
 impl PackagesError {
     /// An error of a kind.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, source: None }
+        Self { kind, message: message.into(), hint: None, source: None, findings: Vec::new() }
     }
 
     /// A failed call on a file: the call and its arguments, and what the system says.
     pub fn io(call: impl Into<String>, error: std::io::Error) -> Self {
-        Self { kind: Kind::Io, message: call.into(), hint: None, source: Some(Box::new(error)) }
+        Self { source: Some(Box::new(error)), ..Self::new(Kind::Io, call) }
     }
 
     /// Adds a hint.
@@ -61,7 +63,19 @@ impl PackagesError {
         self
     }
 
-    /// As a finding for people: the chain of sources in the message.
+    /// An error that findings in files amount to.
+    pub fn of_findings(kind: Kind, findings: Vec<Finding>) -> Self {
+        let message = findings.first().map(ToString::to_string).unwrap_or_default();
+        let hint = findings.first().and_then(|finding| finding.hint.clone());
+        Self { hint, findings, ..Self::new(kind, message) }
+    }
+
+    /// As findings for people: those in files, or the one of [`PackagesError::finding`].
+    pub fn findings(&self) -> Vec<Finding> {
+        if self.findings.is_empty() { vec![self.finding()] } else { self.findings.clone() }
+    }
+
+    /// As one finding for people: the chain of sources in the message.
     pub fn finding(&self) -> Finding {
         let code = match self.kind {
             Kind::Io => "RP0621",

@@ -67,10 +67,8 @@ pub fn configured(family: &FamilyContext, options: &mut Options) -> Result<(Vec<
     let left = options.apply_main();
     let variables = repos::variables(family, options.releasever.as_deref())?;
     let merged = repos::merge(&repos::read_files(family)?, family, &variables);
-    if let Some(error) = merged.findings.iter().find(|finding| finding.is_error()) {
-        let mut refused = PackagesError::new(Kind::Config, error.to_string());
-        refused.hint.clone_from(&error.hint);
-        return Err(refused);
+    if merged.findings.iter().any(Finding::is_error) {
+        return Err(PackagesError::of_findings(Kind::Config, merged.findings));
     }
     let mut all = merged.repos;
     let label = Path::new("--repofrompath");

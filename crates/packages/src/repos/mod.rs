@@ -202,7 +202,7 @@ fn checked_files(
 }
 
 fn refused(finding: Finding) -> PackagesError {
-    PackagesError { hint: finding.hint, ..PackagesError::new(Kind::Config, finding.message) }
+    PackagesError::of_findings(Kind::Config, vec![finding])
 }
 
 #[cfg(test)]
