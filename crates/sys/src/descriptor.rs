@@ -69,6 +69,57 @@ pub fn open_standard() -> Result<()> {
     Ok(())
 }
 
+/// `fcntl(F_GETFD)`: whether the number goes when another program is executed. What a caller handed over by executing
+/// this program does not.
+///
+/// # Errors
+/// `EBADF`.
+pub fn closes_on_exec(number: RawFd) -> Result<bool> {
+    rustix::io::fcntl_getfd(borrow(number)?)
+        .named("fcntl", || format!("{number}, F_GETFD"))
+        .map(|flags| flags.contains(FdFlags::CLOEXEC))
+}
+
+/// `read(2)` of a descriptor number until its end. `None` when there is more than `limit` bytes.
+///
+/// # Errors
+/// `EBADF` when it is not open for reading, `EISDIR`, `EIO`.
+pub fn read_to_end(number: RawFd, limit: usize) -> Result<Option<Vec<u8>>> {
+    let descriptor = borrow(number)?;
+    let mut read = Vec::new();
+    let mut part = [0; 64 * 1024];
+    loop {
+        match rustix::io::read(descriptor, &mut part) {
+            Ok(0) => return Ok(Some(read)),
+            Ok(length) => read.extend_from_slice(&part[..length]),
+            Err(Errno::INTR) => {}
+            // Whoever handed it over does not wait for data by itself.
+            Err(Errno::AGAIN) => wait_readable(descriptor)?,
+            Err(errno) => return Err(SysError::new("read", crate::error::fd(descriptor), errno)),
+        }
+        if read.len() > limit {
+            return Ok(None);
+        }
+    }
+}
+
+fn wait_readable(descriptor: BorrowedFd<'_>) -> Result<()> {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let mut polled = [PollFd::from_borrowed_fd(descriptor, PollFlags::IN)];
+    rustix::io::retry_on_intr(|| poll(&mut polled, None))
+        .named("poll", || crate::error::fd(descriptor))
+        .map(|_| ())
+}
+
+/// `close_range(2)` of one number that the caller of the program opened. No owner in this program may use it
+/// afterwards.
+///
+/// # Errors
+/// `EINVAL` before Linux 5.9.
+pub fn close(number: RawFd) -> Result<()> {
+    close_range(number, number, Closing::Now)
+}
+
 /// What [`close_range`] does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closing {
@@ -140,6 +191,25 @@ pub fn duplicate_above(descriptor: impl AsFd, lowest: RawFd) -> Result<OwnedFd> 
 mod tests {
     use super::*;
     use rustix::fd::AsRawFd;
+
+    #[test]
+    fn reading_ends_at_the_end_or_at_the_limit() {
+        let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::NONBLOCK).unwrap();
+        let late = std::thread::spawn(move || {
+            rustix::io::write(&writer, b"one ").unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            rustix::io::write(&writer, b"two").unwrap();
+        });
+        assert_eq!(read_to_end(reader.as_raw_fd(), 7).unwrap().as_deref(), Some(&b"one two"[..]));
+        late.join().unwrap();
+        let zero = std::fs::File::open("/dev/zero").unwrap();
+        assert_eq!(read_to_end(zero.as_raw_fd(), 1 << 20).unwrap(), None);
+        let directory = std::fs::File::open("/").unwrap();
+        assert_eq!(read_to_end(directory.as_raw_fd(), 7).unwrap_err().errno, Errno::ISDIR);
+        assert!(closes_on_exec(zero.as_raw_fd()).unwrap());
+        keep_on_exec(zero.as_raw_fd()).unwrap();
+        assert!(!closes_on_exec(zero.as_raw_fd()).unwrap());
+    }
 
     #[test]
     fn inspection_tells_directories_paths_and_closed_numbers() {

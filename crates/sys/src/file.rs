@@ -57,7 +57,13 @@ pub fn open_to_list(directory: impl AsFd, path: &Path, resolve: Resolve) -> Resu
     open(directory, path, OFlags::RDONLY | OFlags::DIRECTORY, 0, resolve)
 }
 
-fn open(directory: impl AsFd, path: &Path, flags: OFlags, mode: u32, resolve: Resolve) -> Result<OwnedFd> {
+pub(crate) fn open(
+    directory: impl AsFd,
+    path: &Path,
+    flags: OFlags,
+    mode: u32,
+    resolve: Resolve,
+) -> Result<OwnedFd> {
     let shown = path;
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     // A rename or mount elsewhere makes the kernel give up a scoped walk with EAGAIN (openat2(2)): try again.

@@ -10,7 +10,8 @@
 //! | [`process`] | guarded `clone3`, `execve`, `waitid`, death signal, dumpable |
 //! | [`mount`] | the descriptor-based mount API, `pivot_root`, `umount2` |
 //! | [`file`] | `openat2`, `mkdirat`, `statx`, and what else mount points need |
-//! | [`descriptor`] | `close_range`, flags and kinds of descriptors |
+//! | [`descriptor`] | `close_range`, flags and kinds of descriptors, reading one |
+//! | [`lock`] | locks of open files |
 //! | [`rights`] | capabilities, users, groups, `no_new_privs`, seccomp |
 //! | [`signal`] | masks, `signalfd`, `pidfd_send_signal` |
 //! | [`channel`] | a `SOCK_SEQPACKET` pair that passes descriptors and process ids |
@@ -21,6 +22,7 @@ pub mod channel;
 pub mod descriptor;
 pub mod error;
 pub mod file;
+pub mod lock;
 pub mod mount;
 pub mod network;
 pub mod process;
