@@ -8,6 +8,7 @@ use redpak_sys::{AsRawFd, Errno, OwnedFd, Pid, file, mount, network};
 
 use crate::command::{Command, become_command, give_up_rights_of_init};
 use crate::error::{Explain, LaunchError, Stage, Step};
+use crate::locks;
 use crate::prepare::Payload;
 use crate::report::Report;
 use crate::tree;
@@ -63,7 +64,8 @@ fn set_up(command: &Command<'_>, channel: &OwnedFd, pts: Option<OwnedFd>) -> Res
     if plan.namespaces.net {
         network::loopback_up().stage(Stage::Network)?;
     }
-    tree::build(plan, root, pts)?;
+    tree::build(plan, &command.prepared.contents, root, pts)?;
+    locks::take(plan, channel)?;
     Ok(Progress::Ready)
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use redpak_plan::launch_plan::Mount;
+use redpak_plan::launch_plan::{FileLock, Mount};
 use redpak_sys::SysError;
 
 /// The steps of a launch.
@@ -21,6 +21,8 @@ pub enum Stage {
     Mounts,
     /// Giving up the old root.
     OldRoot,
+    /// Locking files inside.
+    Locks,
     /// Bringing up the loopback interface.
     Network,
     /// Setting the host name.
@@ -40,13 +42,14 @@ pub enum Stage {
 }
 
 impl Stage {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Prepare,
         Self::Namespaces,
         Self::IdMaps,
         Self::Root,
         Self::Mounts,
         Self::OldRoot,
+        Self::Locks,
         Self::Network,
         Self::Hostname,
         Self::Command,
@@ -65,6 +68,7 @@ impl Stage {
             Self::Root => "the root directory cannot be made",
             Self::Mounts => "a mount cannot be made",
             Self::OldRoot => "the host's root cannot be given up",
+            Self::Locks => "a file cannot be locked",
             Self::Network => "the loopback interface cannot be brought up",
             Self::Hostname => "the host name cannot be set",
             Self::Command => "the command's process cannot be started",
@@ -77,7 +81,7 @@ impl Stage {
     }
 }
 
-/// The mount that failed.
+/// The mount, or the lock, that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MountPlace {
     /// Where it is to appear inside.
@@ -113,7 +117,7 @@ impl std::error::Error for Cause {}
 pub struct LaunchError {
     /// At which step.
     pub stage: Stage,
-    /// For which mount.
+    /// For which mount; at [`Stage::Locks`], for which lock.
     pub mount: Option<MountPlace>,
     /// Why.
     pub cause: Cause,
@@ -133,9 +137,10 @@ impl LaunchError {
 
 impl fmt::Display for LaunchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let done = if self.stage == Stage::Locks { "locked" } else { "mounted" };
         match &self.mount {
             None => f.write_str(self.stage.words()),
-            Some(MountPlace { at, origin }) => write!(f, "{} cannot be mounted ({origin})", at.display()),
+            Some(MountPlace { at, origin }) => write!(f, "{} cannot be {done} ({origin})", at.display()),
         }
     }
 }
@@ -175,6 +180,8 @@ pub(crate) trait Explain<T> {
     fn stage(self, stage: Stage) -> Result<T, LaunchError>;
     /// Sets the step and the mount.
     fn mount(self, mount: &Mount) -> Result<T, LaunchError>;
+    /// Sets the step and the lock.
+    fn lock(self, lock: &FileLock) -> Result<T, LaunchError>;
 }
 
 impl<T, E: Into<Box<Failure>>> Explain<T> for Result<T, E> {
@@ -196,9 +203,12 @@ impl<T, E: Into<Box<Failure>>> Explain<T> for Result<T, E> {
     }
 
     fn mount(self, mount: &Mount) -> Result<T, LaunchError> {
-        self.stage(Stage::Mounts).map_err(|error| LaunchError {
-            mount: Some(MountPlace { at: mount.at.clone(), origin: mount.origin.clone() }),
-            ..error
-        })
+        let place = MountPlace { at: mount.at.clone(), origin: mount.origin.clone() };
+        self.stage(Stage::Mounts).map_err(|error| LaunchError { mount: Some(place), ..error })
+    }
+
+    fn lock(self, lock: &FileLock) -> Result<T, LaunchError> {
+        let place = MountPlace { at: lock.at.clone(), origin: lock.origin.clone() };
+        self.stage(Stage::Locks).map_err(|error| LaunchError { mount: Some(place), ..error })
     }
 }

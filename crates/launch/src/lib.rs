@@ -15,7 +15,9 @@
 //! | --- | --- |
 //! | `supervisor` | [`launch`]: the caller's side |
 //! | `child` | the other side: order of the set-up, init |
+//! | `contents` | what files inside hold that is read from the caller's descriptors |
 //! | `tree` | the root tmpfs and the mounts |
+//! | `locks` | files inside that are locked while the launch lasts |
 //! | `command` | the last steps before the command runs |
 //! | `prepare` | what is checked and made ready before anything happens |
 //! | `job` | the terminal and process groups |
@@ -28,9 +30,11 @@
 
 mod child;
 mod command;
+mod contents;
 mod error;
 mod filter;
 mod job;
+mod locks;
 mod outcome;
 mod prepare;
 mod privileged;
@@ -39,6 +43,7 @@ mod report;
 mod supervisor;
 mod tree;
 
+pub use contents::Inputs;
 pub use error::{Cause, LaunchError, MountPlace, Stage};
 pub use outcome::Outcome;
 pub use prepare::{Options, Payload};

@@ -3,11 +3,12 @@
 use std::ffi::CString;
 use std::path::{Component, Path};
 
-use redpak_plan::launch_plan::{LaunchPlan, MountKind, Source};
+use redpak_plan::launch_plan::{Content, LaunchPlan, MountKind, Source};
 use redpak_sys::RawFd;
 use redpak_sys::descriptor::{self, Inherited};
 use redpak_sys::process::CStrings;
 
+use crate::contents::{self, Contents, Inputs};
 use crate::error::{Explain, LaunchError, Stage, Step, refuse};
 
 /// What runs inside.
@@ -28,6 +29,9 @@ pub struct Options<'a> {
     /// Further descriptor numbers that a [`Payload::Function`] needs, of any kind. Their close-on-exec flag is left as
     /// it is; a [`Payload::Command`] never gets them.
     pub keep_fds: &'a [RawFd],
+    /// What earlier launches of this program read from descriptors. Without it, this launch reads by itself what its
+    /// plan names, and no later one can.
+    pub inputs: Option<&'a Inputs>,
 }
 
 /// The program to execute, ready for `execve`.
@@ -49,6 +53,8 @@ pub(crate) struct Prepared<'a> {
     pub kept: Vec<RawFd>,
     /// Those of them that survive `execve`.
     pub preserved: &'a [RawFd],
+    /// What files inside hold.
+    pub contents: Contents,
 }
 
 /// Checks and prepares.
@@ -57,13 +63,15 @@ pub(crate) fn prepare<'a>(
     payload: &Payload<'_>,
     options: &Options<'a>,
 ) -> Result<Prepared<'a>, LaunchError> {
+    check_plan(plan)?;
+    let passed_on = [options.preserve_fds, options.keep_fds];
+    let contents = contents::read(plan, options.inputs.unwrap_or(&Inputs::default()), &passed_on)?;
     descriptor::open_standard().stage(Stage::Descriptors)?;
     [0, 1, 2]
         .iter()
         .chain(options.preserve_fds)
         .try_for_each(|&number| check(number))
         .stage(Stage::Descriptors)?;
-    check_plan(plan)?;
     let (program, own) = match payload {
         Payload::Command => (Some(program(plan).stage(Stage::Prepare)?), &[][..]),
         Payload::Function(_) => (None, options.keep_fds),
@@ -72,7 +80,7 @@ pub(crate) fn prepare<'a>(
         options.preserve_fds.iter().chain(own).copied().filter(|&number| number > 2).collect();
     kept.sort_unstable();
     kept.dedup();
-    Ok(Prepared { plan, program, kept, preserved: options.preserve_fds })
+    Ok(Prepared { plan, program, kept, preserved: options.preserve_fds, contents })
 }
 
 /// A directory, or a mere place, lets whoever holds it out of the sandbox.
@@ -98,13 +106,17 @@ fn check_plan(plan: &LaunchPlan) -> Result<(), LaunchError> {
         return refuse(format!("the plan's working directory {:?} is not absolute", plan.cwd))
             .stage(Stage::Prepare);
     }
+    if let Some(one) = plan.unjudged.first() {
+        let what = format!("a command decides {} ({}), and was not run", one.what, one.origin);
+        return refuse(format!("the plan is for showing: {what}")).stage(Stage::Prepare);
+    }
     if plan.nodes.is_empty() {
         return refuse("the plan has no nodes").stage(Stage::Prepare);
     }
     for (index, mount) in plan.mounts.iter().enumerate() {
         check_target(&mount.at).and_then(|()| check_sources(plan, index, &mount.kind)).mount(mount)?;
     }
-    Ok(())
+    plan.locks.iter().try_for_each(|lock| check_target(&lock.at).lock(lock))
 }
 
 fn check_target(at: &Path) -> Step<()> {
@@ -115,7 +127,7 @@ fn check_target(at: &Path) -> Step<()> {
     if at.starts_with(Path::new("/").join(crate::tree::RESERVED)) {
         return refuse(format!("{at:?} is where redpak builds the tree"));
     }
-    if plain { Ok(()) } else { refuse(format!("the plan mounts on {at:?}, which is no plain absolute path")) }
+    if plain { Ok(()) } else { refuse(format!("the plan has {at:?}, which is no plain absolute path")) }
 }
 
 fn check_sources(plan: &LaunchPlan, index: usize, kind: &MountKind) -> Step<()> {
@@ -135,7 +147,10 @@ fn check_sources(plan: &LaunchPlan, index: usize, kind: &MountKind) -> Step<()> 
         _ => Ok(()),
     };
     match kind {
-        MountKind::Bind { source, .. } => check(source),
+        MountKind::Bind { source, .. } | MountKind::Device { source } => check(source),
+        MountKind::File { content: Content::Command(command), .. } => {
+            refuse(format!("it holds the output of a command, which was not run: {command:?}"))
+        }
         MountKind::Overlay { layers, mount_points, upper, .. } => {
             if layers.is_empty() {
                 return refuse("an overlay without layers");

@@ -25,6 +25,8 @@ pub(crate) enum Report {
     Exited(u8),
     /// This signal ended the command.
     Signaled(i32),
+    /// A file inside is locked; it comes along, open.
+    Locked,
 }
 
 /// No text of a message is longer, so that eight of them fit ([`channel::LONGEST`]).
@@ -113,6 +115,7 @@ impl Report {
                 writer.number(6);
                 writer.number(*signal);
             }
+            Self::Locked => writer.number(7),
         }
         writer.0
     }
@@ -127,6 +130,7 @@ impl Report {
             4 => Self::Stopped(reader.number()?),
             5 => Self::Exited(u8::try_from(reader.number()?).ok()?),
             6 => Self::Signaled(reader.number()?),
+            7 => Self::Locked,
             _ => return None,
         })
     }
@@ -228,6 +232,7 @@ mod tests {
             Report::Stopped(20),
             Report::Exited(255),
             Report::Signaled(9),
+            Report::Locked,
         ] {
             assert_eq!(Report::decode(&report.encode()), Some(report));
         }

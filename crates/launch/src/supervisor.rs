@@ -123,6 +123,7 @@ fn supervise(launch: Supervised<'_, '_>, single: &SingleThread) -> Result<Outcom
         early: Vec::new(),
         told: None,
         unrun: None,
+        locks: Vec::new(),
     };
     let outcome = supervisor.release().and_then(|()| {
         if let Some(pts) = pts_ours {
@@ -130,9 +131,13 @@ fn supervise(launch: Supervised<'_, '_>, single: &SingleThread) -> Result<Outcom
         }
         supervisor.wait(&child.pidfd)
     });
-    if outcome.is_err() {
+    match outcome {
         // Nothing may be left of a launch that failed.
-        let _ = signal::send(&child.pidfd, Signal::KILL);
+        Err(_) => {
+            let _ = signal::send(&child.pidfd, Signal::KILL);
+        }
+        // Nothing runs inside any more. An open file would keep the mount that it lies in.
+        Ok(_) => supervisor.locks.clear(),
     }
     // Init has ended everything inside before it told of the command's end. What the kernel then does to take the
     // namespaces apart is waited for only where the caller goes on to use what was mounted in them.
@@ -200,6 +205,8 @@ struct Supervisor<'a> {
     told: Option<Outcome>,
     /// Why the command could not be executed.
     unrun: Option<Outcome>,
+    /// Files inside that are locked for as long as they are open here.
+    locks: Vec<OwnedFd>,
 }
 
 impl Supervisor<'_> {
@@ -271,6 +278,13 @@ impl Supervisor<'_> {
             }
             Incoming::Report(Report::Started, ..) => {
                 return refuse("the command's process was not passed on").stage(Stage::Supervise);
+            }
+            Incoming::Report(Report::Locked, Some(file), _) => self.locks.push(file),
+            Incoming::Report(Report::Locked, ..) => {
+                return refuse(
+                    "a locked file was not passed on: the limit of open files is too low (ulimit -n)",
+                )
+                .stage(Stage::Locks);
             }
             Incoming::Report(Report::Failed(error), ..) => return Err(error),
             Incoming::Report(Report::NotFound(program), ..) => {

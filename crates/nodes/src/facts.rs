@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use redpak_diagnostics::Finding;
@@ -45,7 +46,10 @@ pub fn host_facts(
         facts.nodes.push(node_facts(node)?);
     }
     for export in &effective.exports {
-        let (ExportKind::Bind { source, .. } | ExportKind::Overlay { source }) = &export.kind else {
+        let (ExportKind::Bind { source, .. }
+        | ExportKind::Overlay { source }
+        | ExportKind::Device { source }) = &export.kind
+        else {
             continue;
         };
         gather(&mut facts, &family.nodes, export.level, source);
@@ -81,8 +85,7 @@ fn gather(facts: &mut HostFacts, nodes: &[Node], level: usize, source: &Source) 
     match &source.lies {
         Lies::Host | Lies::Inherited { .. } => {
             if let Ok(metadata) = std::fs::metadata(&source.host) {
-                let kind = if metadata.is_dir() { FileKind::Directory } else { FileKind::File };
-                facts.host.insert(source.host.clone(), kind);
+                facts.host.insert(source.host.clone(), kind(FileType::from_raw_mode(metadata.mode())));
             }
         }
         Lies::Own { beneath } => {
@@ -158,10 +161,16 @@ fn snippet(node: &Node) -> BTreeSet<String> {
 fn own_fact(node: &Node, path: &Path) -> Option<OwnFact> {
     let file = beneath(&node.dir, path, OFlags::PATH).ok()?;
     let stat = fstat(&file).ok()?;
-    if !FileType::from_raw_mode(stat.st_mode).is_dir() {
-        return Some(OwnFact { kind: FileKind::File, empty: false });
+    let kind = kind(FileType::from_raw_mode(stat.st_mode));
+    Some(OwnFact { kind, empty: kind == FileKind::Directory && is_empty(&node.dir, path) })
+}
+
+fn kind(file_type: FileType) -> FileKind {
+    match file_type {
+        FileType::Directory => FileKind::Directory,
+        FileType::CharacterDevice | FileType::BlockDevice => FileKind::Device,
+        _ => FileKind::File,
     }
-    Some(OwnFact { kind: FileKind::Directory, empty: is_empty(&node.dir, path) })
 }
 
 /// A directory that cannot be listed counts as one with content.

@@ -1,8 +1,12 @@
 //! A plan as a bubblewrap command line, an option with its arguments a line, and what bubblewrap cannot express.
+//!
+//! What others wrote (outputs of commands, texts of files) stands in it as data: quoted, in a here-document whose end
+//! is no line of it, or in a comment of one line. A command that was not run is never part of what a replay runs.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::launch_plan::{LaunchPlan, MountKind, MountPoint, Source};
+use crate::launch_plan::{Content, LaunchPlan, MountKind, MountPoint, Source};
 
 /// The rendering: a shell command that can be replayed, and remarks for stderr.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,11 +19,15 @@ pub struct Rendering {
 
 /// Renders a plan.
 pub fn render(plan: &LaunchPlan) -> Rendering {
-    let mut out = Writer { lines: vec!["bwrap".into()], data: vec![], remarks: vec![] };
+    let mut out = Writer::new(plan);
     namespaces(plan, &mut out);
     for mount in &plan.mounts {
         one_mount(plan, &mount.at, &mount.kind, &mut out);
     }
+    for lock in &plan.locks {
+        out.option(&["--lock-file", &lock.at.to_string_lossy()]);
+    }
+    unjudged(plan, &mut out);
     out.option(&["--clearenv"]);
     for (key, value) in &plan.environ {
         out.option(&["--setenv", key, value]);
@@ -47,33 +55,99 @@ pub fn render(plan: &LaunchPlan) -> Rendering {
     out.finish()
 }
 
+/// Descriptors that every POSIX shell can open a here-document on: it takes one digit.
+const HERE: std::ops::RangeInclusive<u32> = 3..=9;
+
 struct Writer {
+    /// Comments before the command.
+    comments: Vec<String>,
     lines: Vec<String>,
-    data: Vec<String>,
+    /// Descriptor and text of each here-document.
+    data: Vec<(u32, String)>,
+    /// Descriptors that the caller has opened.
+    taken: BTreeSet<u32>,
     remarks: Vec<String>,
 }
 
 impl Writer {
+    fn new(plan: &LaunchPlan) -> Self {
+        let taken = plan.mounts.iter().filter_map(|mount| match &mount.kind {
+            MountKind::File { content: Content::Descriptor(number), .. } => Some(*number),
+            _ => None,
+        });
+        Self {
+            comments: vec![],
+            lines: vec!["bwrap".into()],
+            data: vec![],
+            taken: taken.collect(),
+            remarks: vec![],
+        }
+    }
+
     fn option(&mut self, words: &[&str]) {
         self.lines.push(words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" "));
     }
 
-    /// Descriptor number of a here-document with this text. From 3: a POSIX shell takes one digit.
-    fn here(&mut self, text: &str) -> usize {
-        self.data.push(text.to_owned());
-        self.data.len() + 2
+    /// A remark that stands in the script too: whoever keeps it is told what is missing.
+    fn comment(&mut self, text: String) {
+        let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        self.comments.push(format!("# {plain}"));
+        self.remarks.push(plain);
+    }
+
+    /// Descriptor number of a here-document with this text, while there is a free one.
+    fn here(&mut self, text: &str) -> Option<u32> {
+        let number = HERE.into_iter().find(|number| !self.taken.contains(number))?;
+        self.taken.insert(number);
+        self.data.push((number, text.to_owned()));
+        Some(number)
     }
 
     fn finish(self) -> Rendering {
-        let mut script = self.lines.join(" \\\n  ");
-        for (index, _) in self.data.iter().enumerate() {
-            script.push_str(&format!(" {}<<'REDPAK_{index}'", index + 3));
+        let mut script: String = self.comments.iter().map(|comment| format!("{comment}\n")).collect();
+        script.push_str(&self.lines.join(" \\\n  "));
+        let ends: Vec<String> =
+            self.data.iter().enumerate().map(|(index, (_, text))| end_of(text, index)).collect();
+        for ((number, _), end) in self.data.iter().zip(&ends) {
+            script.push_str(&format!(" {number}<<'{end}'"));
         }
         script.push('\n');
-        for (index, text) in self.data.iter().enumerate() {
-            script.push_str(&format!("{text}REDPAK_{index}\n"));
+        for ((_, text), end) in self.data.iter().zip(&ends) {
+            let line_end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+            script.push_str(&format!("{text}{line_end}{end}\n"));
         }
         Rendering { script, remarks: self.remarks }
+    }
+}
+
+/// A word that ends a here-document, and is none of its lines: what follows such a line would be run.
+fn end_of(text: &str, index: usize) -> String {
+    let mut end = format!("REDPAK_{index}");
+    while text.lines().any(|line| line.trim_end_matches('\r') == end) {
+        end.push('_');
+    }
+    end
+}
+
+/// What commands decide that were not run.
+fn unjudged(plan: &LaunchPlan, out: &mut Writer) {
+    for mount in &plan.mounts {
+        if let MountKind::File { content: Content::Command(command), .. } = &mount.kind {
+            let at = mount.at.display();
+            out.comment(format!(
+                "left out: {at} holds the output of a command, which was not run: {command:?}"
+            ));
+        }
+    }
+    let is_file = |origin: &str| {
+        let is_command =
+            |kind: &MountKind| matches!(kind, MountKind::File { content: Content::Command(_), .. });
+        plan.mounts.iter().any(|mount| mount.origin == origin && is_command(&mount.kind))
+    };
+    for one in plan.unjudged.iter().filter(|one| !is_file(&one.origin)) {
+        let (how, what, text) =
+            (if one.left_out { "left out" } else { "as it stands" }, &one.what, &one.text);
+        out.comment(format!("{how}: {what} is decided by a command, which was not run: {text:?}"));
     }
 }
 
@@ -146,12 +220,42 @@ fn one_mount(plan: &LaunchPlan, at: &Path, kind: &MountKind, out: &mut Writer) {
                 &to,
             ]);
         }
+        MountKind::Device { source } => match host_path(plan, source) {
+            Some(from) => out.option(&["--dev-bind", &from.to_string_lossy(), &to]),
+            None => out.remarks.push(format!("{to} comes out of an assembled overlay: left out")),
+        },
+        MountKind::Mqueue => out.option(&["--mqueue", &to]),
         MountKind::Proc { .. } => out.option(&["--proc", &to]),
         MountKind::Dev { .. } => out.option(&["--dev", &to]),
-        MountKind::File { content, mode } => {
-            let fd = out.here(content).to_string();
-            out.option(&["--perms", &format!("{mode:04o}"), "--ro-bind-data", &fd, &to]);
+        MountKind::File { content, mode } => file(&to, content, *mode, out),
+    }
+}
+
+fn file(to: &str, content: &Content, mode: u32, out: &mut Writer) {
+    let descriptor = match content {
+        Content::Descriptor(number) => Some(*number),
+        Content::Text(text) if text.contains('\0') => None,
+        Content::Text(text) => {
+            let descriptor = out.here(text);
+            if descriptor.is_some() && !text.is_empty() && !text.ends_with('\n') {
+                out.remarks.push(format!("{to} gets a line end at its end"));
+            }
+            descriptor
         }
+        Content::Bytes(_) => None,
+        // Said in a comment.
+        Content::Command(_) => return,
+    };
+    match descriptor {
+        Some(number) => {
+            out.option(&["--perms", &format!("{mode:04o}"), "--ro-bind-data", &number.to_string(), to]);
+        }
+        None => match content {
+            Content::Text(text) if !text.contains('\0') => {
+                out.remarks.push(format!("{to} is left out: a POSIX shell opens no more here-documents"));
+            }
+            _ => out.remarks.push(format!("{to} is left out: it holds what is no text")),
+        },
     }
 }
 
@@ -184,7 +288,7 @@ fn host_path(plan: &LaunchPlan, source: &Source) -> Option<PathBuf> {
             let mount = plan.mounts.get(*entry)?;
             let beneath = inside.strip_prefix(&mount.at).ok()?;
             match &mount.kind {
-                MountKind::Bind { source, .. } => {
+                MountKind::Bind { source, .. } | MountKind::Device { source } => {
                     Some(crate::facts::join(&host_path(plan, source)?, beneath))
                 }
                 MountKind::Overlay { layers, .. } if layers.len() == 1 => {

@@ -12,3 +12,7 @@ pub const NEEDS_ROOT: &str = "RP0504";
 pub const CANNOT_PLACE: &str = "RP0505";
 /// An overlay's layer is not a directory.
 pub const NOT_A_DIRECTORY: &str = "RP0506";
+/// The source of a `Device` is no device node.
+pub const NOT_A_DEVICE: &str = "RP0507";
+/// A lock is held on a file that nobody else sees.
+pub const LOCK_UNSEEN: &str = "RP0508";

@@ -39,6 +39,9 @@ pub fn environ(
             VariableAction::Set(value) => {
                 env.insert(key.clone(), value.clone());
             }
+            VariableAction::Command(command) => {
+                env.insert(key.clone(), format!("$({command})"));
+            }
             VariableAction::Inherit => match facts.env.get(key) {
                 Some(value) => {
                     env.insert(key.clone(), value.clone());

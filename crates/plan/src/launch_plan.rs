@@ -30,9 +30,12 @@ pub struct LaunchPlan {
     pub hostname: Option<String>,
     /// The tmpfs that is the root directory.
     pub root: Tmpfs,
-    /// The mounts, in the order in which they are made; grouped by level, root node's first. All sources of a
+    /// The mounts, in the order in which they are made; grouped by level, which never goes back. All sources of a
     /// level are opened before the first mount of that level is attached.
     pub mounts: Vec<Mount>,
+    /// Files inside, opened when the tree is complete, on which a read lock is held until the launch ends, with the
+    /// place of the export for errors.
+    pub locks: Vec<FileLock>,
     /// Capabilities and no_new_privs.
     pub rights: Rights,
     /// File mode creation mask of the command.
@@ -47,6 +50,21 @@ pub struct LaunchPlan {
     pub die_with_parent: bool,
     /// Program and arguments.
     pub command: Vec<String>,
+    /// What commands decide that were not run. Such a plan is for showing, and is refused by the executor.
+    pub unjudged: Vec<NotJudged>,
+}
+
+/// Something that a command decides, and the command was not run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotJudged {
+    /// What it is, for people: ``the export at `/x` ``.
+    pub what: String,
+    /// The text as it stands in the file.
+    pub text: String,
+    /// Whether the plan lacks it; else it stands there with the command as text.
+    pub left_out: bool,
+    /// `file:line:column` of the value.
+    pub origin: String,
 }
 
 /// A node's directory: the path to open and what must be found there.
@@ -125,13 +143,24 @@ pub struct Tmpfs {
     pub mode: u32,
 }
 
+/// A file that is locked while the node runs (fcntl(2), `F_OFD_SETLK` with `F_RDLCK` over the whole file).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileLock {
+    /// Absolute path inside.
+    pub at: PathBuf,
+    /// `file:line:column` of the export, for errors.
+    pub origin: String,
+}
+
 /// One mount (or link, or file) and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {
     /// Absolute path inside. Missing directories and the mount point are made where they lie in the launch's own
     /// tmpfs, and only there.
     pub at: PathBuf,
-    /// The node whose configuration asks for it.
+    /// The group that it is made with. In a strict family that is the node whose configuration asks for it; in a
+    /// compatible one the order of the paths counts, not the node: a new group begins only where a source is found in
+    /// what was mounted before.
     pub level: usize,
     /// What.
     pub kind: MountKind,
@@ -188,13 +217,34 @@ pub enum MountKind {
         /// Size limit in bytes of `/dev/shm`.
         shm_size: u64,
     },
-    /// A file with this text, read-only.
+    /// A file, read-only.
     File {
         /// Its content.
-        content: String,
+        content: Content,
         /// Its mode.
         mode: u32,
     },
+    /// A device node, bound nosuid and noexec. The source must be a character or block device.
+    Device {
+        /// The device.
+        source: Source,
+    },
+    /// A new mqueue, nosuid, nodev, noexec.
+    Mqueue,
+}
+
+/// What a file of the launch holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Content {
+    /// This text.
+    Text(String),
+    /// These bytes, which are not UTF-8.
+    Bytes(Vec<u8>),
+    /// What is read from this descriptor of the caller's until its end, before anything else is done.
+    Descriptor(u32),
+    /// The output of this command, which was not run: such a plan is for showing, and is refused by the executor.
+    Command(String),
 }
 
 /// Where something that is mounted is opened.
@@ -262,8 +312,10 @@ pub struct Attrs {
 pub enum FileKind {
     /// A directory.
     Directory,
-    /// Anything else: regular file, socket, FIFO.
+    /// Anything else: regular file, socket, FIFO; for a bind that gives no access to devices, a device node too.
     File,
+    /// A character or block device.
+    Device,
 }
 
 /// Capabilities and no_new_privs.

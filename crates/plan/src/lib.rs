@@ -13,6 +13,7 @@ pub mod identity;
 pub mod launch_plan;
 mod mounts;
 pub mod planner;
+pub mod refused;
 pub mod transaction_view;
 
 pub use facts::{HostFacts, NodeFacts, OwnFact};

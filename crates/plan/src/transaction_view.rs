@@ -12,11 +12,12 @@ use crate::environment::DEFAULT_PATH;
 use crate::facts::HostFacts;
 use crate::identity;
 use crate::launch_plan::{
-    Attrs, FileKind, LaunchPlan, Mount, MountKind, MountPoint, Namespaces, PLAN_VERSION, Rights, Source,
-    Tmpfs, Upper,
+    Attrs, Content, FileKind, LaunchPlan, Mount, MountKind, MountPoint, Namespaces, PLAN_VERSION, Rights,
+    Source, Tmpfs, Upper,
 };
 use crate::mounts::{OVERLAY, TMPFS_SIZE};
 use crate::planner::{ROOT_SIZE, node_dirs};
+use crate::refused;
 
 /// Directories of a generation that packages may write into; everything else of a payload is refused.
 pub const SNIPPET: [&str; 3] = ["usr", "etc", "opt"];
@@ -37,12 +38,15 @@ pub struct TransactionView {
     pub accounts: bool,
 }
 
-/// Plans package work in the leaf.
+/// Plans package work in the leaf. `None` when a finding is an error.
 pub fn transaction_plan(
     effective: &Effective,
     facts: &HostFacts,
     view: &TransactionView,
 ) -> (Option<LaunchPlan>, Vec<Finding>) {
+    // What a family asks for and this version cannot put in force narrows what its packages' scriptlets may do, too.
+    let mut findings = refused::refused(effective);
+    findings.extend(refused::unjudged(effective));
     let leaf = effective.nodes.len() - 1;
     let ids = identity::ids(facts, true, false);
     let mut mounts = Vec::new();
@@ -73,8 +77,14 @@ pub fn transaction_plan(
     add(&format!("/{RPMDB}"), bind(&view.rpmdb));
     add("/var", bind(Path::new("var")));
     if view.accounts {
-        add("/etc/passwd", MountKind::File { content: identity::passwd(facts, &ids, "/"), mode: 0o644 });
-        add("/etc/group", MountKind::File { content: identity::group(facts, &ids), mode: 0o644 });
+        add(
+            "/etc/passwd",
+            MountKind::File { content: Content::Text(identity::passwd(facts, &ids, "/")), mode: 0o644 },
+        );
+        add(
+            "/etc/group",
+            MountKind::File { content: Content::Text(identity::group(facts, &ids)), mode: 0o644 },
+        );
     }
     add("/proc", MountKind::Proc { read_only: facts.proc_writable.clone() });
     add("/dev", MountKind::Dev { devices: facts.devices.clone(), shm_size: TMPFS_SIZE });
@@ -93,6 +103,7 @@ pub fn transaction_plan(
         hostname: Some(head.alias.clone()),
         root: Tmpfs { size: ROOT_SIZE, mode: 0o755 },
         mounts,
+        locks: Vec::new(),
         rights: Rights { capabilities: CAPABILITIES.to_vec(), no_new_privs: true },
         umask: 0o022,
         environ: [("HOME", "/"), ("LANG", "C.UTF-8"), ("PATH", DEFAULT_PATH), ("TERM", "dumb")]
@@ -102,8 +113,9 @@ pub fn transaction_plan(
         new_session: true,
         die_with_parent: true,
         command: vec![],
+        unjudged: vec![],
     };
-    (Some(plan), vec![])
+    if findings.is_empty() { (Some(plan), findings) } else { (None, findings) }
 }
 
 /// `/bin -> usr/bin` and the like: the family's own links of one component, else what merged systems have.

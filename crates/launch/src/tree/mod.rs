@@ -11,13 +11,14 @@ mod sources;
 
 use std::path::Path;
 
-use redpak_plan::launch_plan::{Attrs, LaunchPlan, Mount, MountKind, NodeDir, Tmpfs};
+use redpak_plan::launch_plan::{Attrs, Content, LaunchPlan, Mount, MountKind, NodeDir, Tmpfs};
 use redpak_sys::file::{self, Kind, Resolve};
 use redpak_sys::mount::{self, Attributes, FsContext};
 use redpak_sys::{Errno, OwnedFd, error, process};
 
 pub(crate) use dev::new_devpts;
 
+use crate::contents::Contents;
 use crate::error::{Explain, LaunchError, Stage, Step, refuse};
 use crate::tree::overlay::Scratch;
 
@@ -29,6 +30,8 @@ pub(crate) const OLD_ROOT: &str = ".redpak-launch/host";
 /// The tree being built.
 pub(crate) struct Tree<'a> {
     plan: &'a LaunchPlan,
+    /// What files hold.
+    contents: &'a Contents,
     /// The host's root.
     old: OwnedFd,
     /// The host's `/proc/self/fd`: names by which overlayfs finds layers.
@@ -55,8 +58,13 @@ enum Opened {
 }
 
 /// Builds the tree in the caller's mount namespace; `old` is its root. Afterwards the working directory is `/`.
-pub(crate) fn build(plan: &LaunchPlan, old: OwnedFd, pts: Option<OwnedFd>) -> Result<(), LaunchError> {
-    let mut tree = Tree::start(plan, old, pts).stage(Stage::Root)?;
+pub(crate) fn build(
+    plan: &LaunchPlan,
+    contents: &Contents,
+    old: OwnedFd,
+    pts: Option<OwnedFd>,
+) -> Result<(), LaunchError> {
+    let mut tree = Tree::start(plan, contents, old, pts).stage(Stage::Root)?;
     let mut index = 0;
     for level in plan.mounts.chunk_by(|one, next| one.level == next.level) {
         let opened: Vec<Opened> =
@@ -70,7 +78,7 @@ pub(crate) fn build(plan: &LaunchPlan, old: OwnedFd, pts: Option<OwnedFd>) -> Re
 }
 
 impl<'a> Tree<'a> {
-    fn start(plan: &'a LaunchPlan, old: OwnedFd, pts: Option<OwnedFd>) -> Step<Self> {
+    fn start(plan: &'a LaunchPlan, contents: &'a Contents, old: OwnedFd, pts: Option<OwnedFd>) -> Step<Self> {
         let descriptors = file::open_directory(&old, Path::new("proc/self/fd"), Resolve::InRoot)
             .hint(&[Errno::NOENT], "procfs must be mounted on the host's /proc")?;
         error::describe_through(Some(file::open_path(&descriptors, Path::new(""), Resolve::BeneathNoLinks)?));
@@ -91,7 +99,7 @@ impl<'a> Tree<'a> {
             );
         }
         let mounts = Vec::with_capacity(plan.mounts.len());
-        Ok(Self { plan, old, descriptors, root, nodes, mounts, own, scratch: None, pts })
+        Ok(Self { plan, contents, old, descriptors, root, nodes, mounts, own, scratch: None, pts })
     }
 
     fn open(&mut self, entry: &Mount) -> Step<Opened> {
@@ -99,6 +107,7 @@ impl<'a> Tree<'a> {
             MountKind::Bind { source, attrs, file } => {
                 self.open_bind(source, *attrs, *file).map(Opened::Bind)
             }
+            MountKind::Device { source } => self.open_device(source).map(Opened::Bind),
             MountKind::Overlay { layers, mount_points, upper: None, attrs }
                 if layers.len() == 1 && mount_points.is_empty() =>
             {
@@ -117,6 +126,9 @@ impl<'a> Tree<'a> {
         debug_assert_eq!(index, self.mounts.len());
         let mount = match (&entry.kind, opened) {
             (MountKind::Bind { file, .. }, Opened::Bind(mount)) => self.place(&mount, entry, *file)?,
+            (MountKind::Device { .. }, Opened::Bind(mount)) => {
+                self.place(&mount, entry, redpak_plan::launch_plan::FileKind::Device)?
+            }
             (MountKind::Overlay { .. }, Opened::Bind(mount)) => self.place_directory(&mount, entry)?,
             (MountKind::Overlay { .. }, Opened::Overlay(layers)) => self.assemble(layers, entry)?,
             (MountKind::Symlink { target }, _) => self.symlink(&entry.at, target)?,
@@ -133,8 +145,11 @@ impl<'a> Tree<'a> {
                 id
             }
             (MountKind::File { content, mode }, _) => self.file(entry, content, *mode)?,
+            (MountKind::Mqueue, _) => self.place_directory(&new_mqueue()?, entry)?,
             // `open` pairs them.
-            (MountKind::Bind { .. } | MountKind::Overlay { .. }, _) => return refuse("no source was opened"),
+            (MountKind::Bind { .. } | MountKind::Overlay { .. } | MountKind::Device { .. }, _) => {
+                return refuse("no source was opened");
+            }
         };
         self.mounts.push(mount);
         Ok(())
@@ -142,9 +157,10 @@ impl<'a> Tree<'a> {
 
     /// A read-only file: one of the root tmpfs, bound where it is to be, and its name removed. It keeps a name until
     /// then, for what has none cannot be mounted.
-    fn file(&self, entry: &Mount, content: &str, mode: u32) -> Step<u64> {
+    fn file(&self, entry: &Mount, content: &Content, mode: u32) -> Step<u64> {
+        let content = self.contents.bytes(content)?;
         let name = Path::new(RESERVED).join("file");
-        let file = file::make_file_with(&self.root, &name, content.as_bytes(), mode).hint(
+        let file = file::make_file_with(&self.root, &name, content, mode).hint(
             &[Errno::NOSPC],
             "the root tmpfs is too small for the files that the configuration asks for",
         )?;
@@ -226,6 +242,18 @@ fn new_proc() -> Step<OwnedFd> {
         "a new procfs needs a pid namespace of its own, and for an ordinary user a host /proc without mounts over \
          parts of it",
     )
+}
+
+/// A detached mqueue: the queues of the ipc namespace that this process is in.
+fn new_mqueue() -> Step<OwnedFd> {
+    let attributes = Attributes { nosuid: true, nodev: true, noexec: true, read_only: false };
+    let mounted = FsContext::open("mqueue").and_then(|context| context.mount(attributes));
+    mounted
+        .hint(
+            &[Errno::PERM],
+            "in a user namespace, a mqueue needs an ipc namespace of its own (share_ipc: disabled)",
+        )
+        .hint(&[Errno::NODEV], "the kernel lacks CONFIG_POSIX_MQUEUE")
 }
 
 fn attributes(attrs: Attrs) -> Attributes {

@@ -115,7 +115,9 @@ impl Tree<'_> {
             "the launch's own tmpfs is full: its size or number of files is too small for the mount points";
         match kind {
             FileKind::Directory => file::make_directory(parent, name, 0o755).hint(&[Errno::NOSPC], full),
-            FileKind::File => file::make_file(parent, name, 0o644).hint(&[Errno::NOSPC], full),
+            FileKind::File | FileKind::Device => {
+                file::make_file(parent, name, 0o644).hint(&[Errno::NOSPC], full)
+            }
         }
     }
 

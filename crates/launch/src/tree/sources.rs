@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use redpak_plan::launch_plan::{Attrs, FileKind, Source};
-use redpak_sys::file::{self, Resolve, Status};
+use redpak_sys::file::{self, Kind, Resolve, Status};
 use redpak_sys::{Errno, OwnedFd, mount};
 
 use super::{Tree, attributes, is_directory};
@@ -25,11 +25,19 @@ impl Tree<'_> {
             FileKind::File if is_directory(found.kind) => {
                 return refuse(format!("the source {} is a directory, not a file", text(source)));
             }
-            _ => {}
+            FileKind::Device => must_be_device(source, found)?,
+            FileKind::Directory | FileKind::File => {}
         }
         let mount = mount::open_tree_clone(&opened, true)?;
         mount::mount_setattr(&mount, attributes(attrs), true)?;
         Ok(mount)
+    }
+
+    /// A detached copy of a device node's place that gives access to the device. What was looked at is what is cloned,
+    /// whatever stands at the path meanwhile.
+    pub(super) fn open_device(&self, source: &Source) -> Step<OwnedFd> {
+        let attrs = Attrs { read_only: false, nosuid: true, nodev: false, noexec: true };
+        self.open_bind(source, attrs, FileKind::Device)
     }
 
     /// The place that a source names.
@@ -99,6 +107,13 @@ impl Tree<'_> {
             Some(entry) => format!("{} ({})", entry.at.display(), entry.origin),
             None => format!("entry {index}"),
         }
+    }
+}
+
+fn must_be_device(source: &Source, found: Status) -> Step<()> {
+    match found.kind {
+        Kind::CharacterDevice | Kind::BlockDevice => Ok(()),
+        other => refuse(format!("the source {} is {}, and no device node", text(source), other.words())),
     }
 }
 

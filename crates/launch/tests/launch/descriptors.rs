@@ -3,10 +3,8 @@
 use std::fs::File;
 use std::process::{Command, Stdio};
 
-use redpak_plan::launch_plan::MountKind;
-
 use crate::harness::{BOTH, How, Test, Who, directory, finish, launcher, run, test};
-use crate::plans::{add, mount, plan, shell};
+use crate::plans::{add, file, plan, shell};
 
 pub const TESTS: &[Test] = &[
     test(
@@ -105,7 +103,7 @@ fn small_limits_are_clean_errors(who: Who) {
         }
     }
     let mut written = plan.clone();
-    add(&mut written, 0, mount("/etc/motd", MountKind::File { content: "hello\n".into(), mode: 0o644 }));
+    add(&mut written, 0, file("/etc/motd", "hello\n", 0o644));
     let ran = finish(through_shell(who, "ulimit -f 0", &launcher(who, &written, &How::default())));
     assert!(ran.refused().contains("EFBIG"));
     assert_eq!(run(who, &written).code, Some(0));

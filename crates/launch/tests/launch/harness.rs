@@ -180,7 +180,7 @@ fn launch_here(arguments: &[String], functions: Functions) -> ExitCode {
         text.split(',').filter(|n| !n.is_empty()).map(|n| n.parse().expect("a number")).collect()
     };
     let (preserve, keep) = (numbers(&arguments[2]), numbers(&arguments[3]));
-    let options = Options { preserve_fds: &preserve, keep_fds: &keep };
+    let options = Options { preserve_fds: &preserve, keep_fds: &keep, ..Options::default() };
     let mut function = functions(&arguments[1]);
     let mut call;
     let payload = match &mut function {

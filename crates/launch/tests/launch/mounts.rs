@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use redpak_plan::launch_plan::{FileKind, MountKind, Tmpfs};
 
 use crate::harness::{BOTH, ROOT, Test, Who, directory, give, populate, run, test};
-use crate::plans::{READ_ONLY, WRITABLE, add, bind, host, inside, link, mount, own, plan, shell};
+use crate::plans::{READ_ONLY, WRITABLE, add, bind, file, host, inside, link, mount, own, plan, shell};
 
 pub const TESTS: &[Test] = &[
     test("the_root_holds_what_the_plan_says", BOTH, the_root_holds_what_the_plan_says),
@@ -105,7 +105,7 @@ fn files_directories_and_tmpfs_are_made(who: Who) {
     let script = "cat /etc/motd; stat -c '%a %F' /etc/motd /var/empty /srv; (echo x >/etc/motd) 2>&1 | grep -o Read-only; \
                   df --output=size /srv | tail -1; readlink /etc/link; test -w /var/empty && echo writable";
     let mut plan = shell(who, node.path(), script);
-    add(&mut plan, 0, mount("/etc/motd", MountKind::File { content: "hello\n".into(), mode: 0o640 }));
+    add(&mut plan, 0, file("/etc/motd", "hello\n", 0o640));
     add(&mut plan, 0, mount("/var/empty", MountKind::Directory { mode: 0o1777 }));
     add(&mut plan, 0, mount("/srv", MountKind::Tmpfs(Tmpfs { size: 1 << 20, mode: 0o750 })));
     add(&mut plan, 0, link("/etc/link", "motd"));

@@ -4,8 +4,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use redpak_plan::launch_plan::{
-    Attrs, FileKind, IdRange, Ids, LaunchPlan, Mount, MountKind, Namespaces, NodeDir, PLAN_VERSION, Rights,
-    Source, Tmpfs,
+    Attrs, Content, FileKind, IdRange, Ids, LaunchPlan, Mount, MountKind, Namespaces, NodeDir, PLAN_VERSION,
+    Rights, Source, Tmpfs,
 };
 
 use crate::harness::{SOMEBODY, Who};
@@ -33,6 +33,7 @@ pub fn plan(who: Who, node: &Path, command: &[&str]) -> LaunchPlan {
         hostname: Some("inside".into()),
         root: Tmpfs { size: 4 << 20, mode: 0o755 },
         mounts: system(),
+        locks: vec![],
         rights: Rights { capabilities: vec![], no_new_privs: true },
         umask: 0o027,
         environ: vec![("PATH".into(), "/usr/bin:/bin:/usr/sbin:/sbin".into()), ("LANG".into(), "C".into())],
@@ -40,6 +41,7 @@ pub fn plan(who: Who, node: &Path, command: &[&str]) -> LaunchPlan {
         new_session: false,
         die_with_parent: false,
         command: text(command),
+        unjudged: vec![],
     }
 }
 
@@ -99,6 +101,11 @@ pub fn bind(at: &str, source: Source, attrs: Attrs, file: FileKind) -> Mount {
 
 pub fn host(at: &str, path: &str, attrs: Attrs, file: FileKind) -> Mount {
     bind(at, Source::Host { path: path.into() }, attrs, file)
+}
+
+/// A file that holds this text.
+pub fn file(at: &str, text: &str, mode: u32) -> Mount {
+    mount(at, MountKind::File { content: Content::Text(text.into()), mode })
 }
 
 /// Beneath the first node.

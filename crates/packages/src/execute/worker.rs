@@ -48,7 +48,7 @@ fn run() -> Option<u8> {
     let mut keep: Vec<i32> = packages.iter().map(AsRawFd::as_raw_fd).collect();
     keep.push(socket.as_raw_fd());
     let mut work = || rpm_transaction::work(&job, &packages, &socket);
-    let options = Options { preserve_fds: &[], keep_fds: &keep };
+    let options = Options { keep_fds: &keep, ..Options::default() };
     match launch(&job.plan, Payload::Function(&mut work), &options) {
         Ok(Outcome::Exited(code)) => Some(code),
         Ok(Outcome::Signaled(signal)) => fail(Trouble::Rpm, format!("librpm was ended by signal {signal}")),

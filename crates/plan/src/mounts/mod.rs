@@ -4,19 +4,25 @@
 //! of one mount. It is made once, before the first mount at or below it, unless somebody on a level in between takes a
 //! source out of it (or a layer itself lies in the tree): then it is made again at each level, flat from all layers so
 //! far, and what is mounted below it is bound again on top.
+//!
+//! A compatible family has no levels: its exports come in the order of their paths, whatever node they are of, and may
+//! all name paths of the host. Overlays of a path are then made once, over what anybody binds there.
 
+mod locks;
 mod order;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use redpak_diagnostics::Finding;
-use redpak_model::effective::{Access, Effective, Export, ExportKind, Lies, Source as ModelSource};
+use redpak_model::effective::{
+    Access, Effective, Export, ExportKind, Inheritance, Lies, Source as ModelSource,
+};
 
 use self::order::Order;
 use crate::codes;
 use crate::facts::HostFacts;
-use crate::launch_plan::{Attrs, FileKind, Ids, Mount, NewDirectory, Source};
+use crate::launch_plan::{Attrs, FileKind, FileLock, Ids, Mount, NewDirectory, Source};
 
 /// Size limit of a tmpfs without `size`, and of `/dev/shm`: what a board can spare (bytes).
 pub const TMPFS_SIZE: u64 = 64 << 20;
@@ -31,12 +37,14 @@ const CONFIGURATION: [&str; 5] =
 
 /// What an export comes to before its place in the order is known.
 enum Ready {
-    /// Left out, with or without a finding.
+    /// Nothing is put at its path: left out, with or without a finding, or a lock.
     Skipped,
     /// Mounted or made; for binds with what the source is and whether it is read-only.
     Bind { read_only: bool, kind: FileKind },
     /// A layer of an overlay; `empty` ones are left out, unless all are and one is there to be shown, read-only.
     Layer { empty: bool, there: bool },
+    /// A device node that is there.
+    Device,
     /// Everything that has no source.
     Made,
 }
@@ -44,7 +52,7 @@ enum Ready {
 /// The members of one overlay, as indices of exports.
 #[derive(Default)]
 struct Group {
-    /// A directory that an ancestor binds at the same path.
+    /// A directory that an ancestor binds at the same path; in a compatible family, that anybody binds there.
     base: Option<usize>,
     /// `Overlay` exports, root's first.
     overlays: Vec<usize>,
@@ -66,12 +74,15 @@ pub(crate) struct Assembly<'a> {
     strict: bool,
     ids: &'a Ids,
     home: &'a str,
+    /// The family is merged by path, not by level.
+    flat: bool,
 }
 
-/// The outcome: mounts in order, and the directories that are made first.
+/// The outcome: mounts in order, the files that are locked on them, and the directories that are made first.
 #[derive(Default)]
 pub(crate) struct Assembled {
     pub mounts: Vec<Mount>,
+    pub locks: Vec<FileLock>,
     pub new_directories: Vec<NewDirectory>,
 }
 
@@ -83,7 +94,9 @@ impl<'a> Assembly<'a> {
         ids: &'a Ids,
         home: &'a str,
     ) -> Self {
-        Self { effective, facts, strict, ids, home }
+        let inheritance = effective.settings.inheritance.as_ref().map(|inheritance| inheritance.value);
+        let flat = inheritance == Some(Inheritance::Compatible);
+        Self { effective, facts, strict, ids, home, flat }
     }
 
     pub fn assemble(&self, findings: &mut Vec<Finding>) -> Assembled {
@@ -95,7 +108,8 @@ impl<'a> Assembly<'a> {
         }
         let groups = self.groups(&ready);
         let mounts = Order::new(self, &ready, &groups).run(findings);
-        Assembled { mounts, new_directories }
+        let locks = locks::locks(self.effective, &mounts, findings);
+        Assembled { mounts, locks, new_directories }
     }
 
     /// Judges one export: is its source there, may it be written.
@@ -109,6 +123,8 @@ impl<'a> Assembly<'a> {
         match &export.kind {
             ExportKind::Bind { source, access, file } => {
                 let kind = match self.existing(export, source, before) {
+                    // Nobody gets access to a device by an ordinary bind: it is a file like others.
+                    Some((FileKind::Device, _)) => FileKind::File,
                     Some((kind, _)) => kind,
                     None if !file && self.can_make(export, source, made) => FileKind::Directory,
                     None => return self.missing(export, source, findings),
@@ -146,7 +162,7 @@ impl<'a> Assembly<'a> {
             }
             ExportKind::Overlay { source } => match self.existing(export, source, before) {
                 Some((FileKind::Directory, empty)) => Ready::Layer { empty, there: true },
-                Some((FileKind::File, _)) => {
+                Some((FileKind::File | FileKind::Device, _)) => {
                     findings.push(
                         Finding::error(
                             codes::NOT_A_DIRECTORY,
@@ -163,6 +179,23 @@ impl<'a> Assembly<'a> {
                 None if matches!(source.lies, Lies::Own { .. }) => Ready::Layer { empty: true, there: false },
                 None => self.missing(export, source, findings),
             },
+            ExportKind::Device { source } => match self.existing(export, source, before) {
+                Some((FileKind::Device, _)) => Ready::Device,
+                Some((kind, _)) => {
+                    let what = if kind == FileKind::Directory { "a directory" } else { "a file" };
+                    findings.push(
+                        Finding::error(
+                            codes::NOT_A_DEVICE,
+                            format!("`{}` is {what}, and no device node", source.host.display()),
+                        )
+                        .with_place(export.origin.place.clone())
+                        .with_hint("name a character or block device, or use Restricted or Public"),
+                    );
+                    Ready::Skipped
+                }
+                None => self.missing(export, source, findings),
+            },
+            ExportKind::Lock => Ready::Skipped,
             _ => Ready::Made,
         }
     }
@@ -245,12 +278,13 @@ impl<'a> Assembly<'a> {
             }
         }
         for (mount, group) in &mut groups {
+            group.overlays.sort_by_key(|&index| exports[index].level);
             let first = exports[group.overlays[0]].level;
             let last = exports[group.overlays[group.overlays.len() - 1]].level;
             group.base = (0..exports.len()).rev().find(|&index| {
                 // A root node may lay its own packages over what it shows of the host, in one file.
                 exports[index].mount == **mount
-                    && exports[index].level <= first
+                    && (self.flat || exports[index].level <= first)
                     && matches!(ready[index], Ready::Bind { kind: FileKind::Directory, .. })
             });
             let members: Vec<usize> = group.base.into_iter().chain(group.overlays.iter().copied()).collect();
@@ -260,10 +294,28 @@ impl<'a> Assembly<'a> {
                 export.level <= last
                     && matches!(lies(export), Some(Lies::Inherited { export: entry, .. }) if members.contains(entry))
             });
-            let covered = group.base.is_none() && covering(exports, ready, mount, first).is_some();
-            group.once = !in_tree && !read_between && !covered;
+            let covered = group.base.is_none() && self.covering(ready, mount, first).is_some();
+            group.once = self.flat || !in_tree && !read_between && !covered;
         }
         groups
+    }
+
+    /// The nearest export of a level below `level` (in a compatible family: of any) that is mounted strictly above
+    /// `mount` and shows something there.
+    fn covering(&self, ready: &[Ready], mount: &Path, level: usize) -> Option<usize> {
+        let exports = &self.effective.exports;
+        let nearest = (0..exports.len())
+            .filter(|&index| {
+                let export = &exports[index];
+                (self.flat || export.level < level)
+                    && mount != export.mount
+                    && mount.starts_with(&export.mount)
+                    && !matches!(ready[index], Ready::Skipped)
+                    && !matches!(export.kind, ExportKind::Symlink { .. })
+            })
+            .max_by_key(|&index| (exports[index].mount.components().count(), exports[index].level))?;
+        matches!(exports[nearest].kind, ExportKind::Bind { .. } | ExportKind::Overlay { .. })
+            .then_some(nearest)
     }
 
     fn layer(&self, index: usize, entries: &[Option<usize>]) -> Option<Source> {
@@ -287,26 +339,13 @@ impl<'a> Assembly<'a> {
 /// The source of an export that has one.
 fn source_of(export: &Export) -> Option<&ModelSource> {
     match &export.kind {
-        ExportKind::Bind { source, .. } | ExportKind::Overlay { source } => Some(source),
+        ExportKind::Bind { source, .. } | ExportKind::Overlay { source } | ExportKind::Device { source } => {
+            Some(source)
+        }
         _ => None,
     }
 }
 
 fn lies(export: &Export) -> Option<&Lies> {
     source_of(export).map(|source| &source.lies)
-}
-
-/// The nearest export of a level below `level` that is mounted strictly above `mount` and shows something there.
-fn covering(exports: &[Export], ready: &[Ready], mount: &Path, level: usize) -> Option<usize> {
-    let nearest = (0..exports.len())
-        .filter(|&index| {
-            let export = &exports[index];
-            export.level < level
-                && mount != export.mount
-                && mount.starts_with(&export.mount)
-                && !matches!(ready[index], Ready::Skipped)
-                && !matches!(export.kind, ExportKind::Symlink { .. })
-        })
-        .max_by_key(|&index| (exports[index].mount.components().count(), exports[index].level))?;
-    matches!(exports[nearest].kind, ExportKind::Bind { .. } | ExportKind::Overlay { .. }).then_some(nearest)
 }

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use redpak_diagnostics::Finding;
 use redpak_model::effective::{Export, ExportKind};
 
-use super::{Assembly, BIND, Group, OVERLAY, Ready, TMPFS_SIZE, covering};
+use super::{Assembly, BIND, Group, OVERLAY, Ready, TMPFS_SIZE};
 use crate::codes;
 use crate::identity;
-use crate::launch_plan::{Attrs, FileKind, Mount, MountKind, MountPoint, Source, Tmpfs};
+use crate::launch_plan::{Attrs, Content, FileKind, Mount, MountKind, MountPoint, Source, Tmpfs};
 
 /// The pass.
 pub(super) struct Order<'a> {
@@ -21,6 +21,8 @@ pub(super) struct Order<'a> {
     entries: Vec<Option<usize>>,
     /// Overlays that are made once, and have been.
     made: BTreeSet<&'a Path>,
+    /// The level that mounts of a compatible family go to.
+    step: usize,
     mounts: Vec<Mount>,
 }
 
@@ -31,7 +33,7 @@ impl<'a> Order<'a> {
         groups: &'a BTreeMap<&'a Path, Group>,
     ) -> Self {
         let entries = vec![None; ready.len()];
-        Self { assembly, ready, groups, entries, made: BTreeSet::new(), mounts: Vec::new() }
+        Self { assembly, ready, groups, entries, made: BTreeSet::new(), step: 0, mounts: Vec::new() }
     }
 
     pub(super) fn run(mut self, findings: &mut Vec<Finding>) -> Vec<Mount> {
@@ -51,7 +53,7 @@ impl<'a> Order<'a> {
             groups.iter().filter(|(mount, group)| group.once && export.mount.starts_with(mount))
         {
             if self.made.insert(mount) {
-                self.overlay(group, group.first(), export.level, usize::MAX);
+                self.overlay(group, group.first(), self.level(export), usize::MAX);
             }
         }
         if let Some(group) = groups.get(export.mount.as_path()) {
@@ -60,13 +62,17 @@ impl<'a> Order<'a> {
                 return;
             }
             if group.overlays.contains(&index) {
-                self.overlay(group, index, export.level, export.level);
+                self.overlay(group, index, self.level(export), export.level);
                 return;
             }
         }
         if let Some(kind) = self.kind(index, findings) {
-            self.push(index, export.level, kind);
+            self.push(index, self.level(export), kind);
         }
+    }
+
+    fn level(&self, export: &Export) -> usize {
+        if self.assembly.flat { self.step } else { export.level }
     }
 
     fn push(&mut self, index: usize, level: usize, kind: MountKind) {
@@ -81,7 +87,7 @@ impl<'a> Order<'a> {
     }
 
     /// Makes a group's mount, on level `at_level`, out of its members up to `level`.
-    fn overlay(&mut self, group: &Group, index: usize, at_level: usize, level: usize) {
+    fn overlay(&mut self, group: &Group, index: usize, mut at_level: usize, level: usize) {
         let assembly = self.assembly;
         let exports = &assembly.effective.exports;
         let export = &exports[index];
@@ -100,9 +106,14 @@ impl<'a> Order<'a> {
             .collect();
         if group.base.is_none()
             && let Some(cover) =
-                covering(exports, self.ready, &export.mount, exports[group.overlays[0]].level)
+                assembly.covering(self.ready, &export.mount, exports[group.overlays[0]].level)
             && let Some(entry) = self.entries[cover]
         {
+            if assembly.flat {
+                // The layer is found in what has been mounted so far.
+                self.step += 1;
+                at_level = self.step;
+            }
             layers.push(Source::Tree { inside: export.mount.clone(), entry });
         }
         if layers.is_empty() {
@@ -128,7 +139,7 @@ impl<'a> Order<'a> {
             self.entries[member] = self.entries[index];
         }
         for entry in earlier {
-            self.bind_again(entry, index);
+            self.bind_again(entry, at_level);
         }
     }
 
@@ -147,20 +158,20 @@ impl<'a> Order<'a> {
             .collect()
     }
 
-    fn bind_again(&mut self, entry: usize, overlay: usize) {
+    fn bind_again(&mut self, entry: usize, level: usize) {
         let (at, origin) = (self.mounts[entry].at.clone(), self.mounts[entry].origin.clone());
-        let file = match &self.mounts[entry].kind {
-            MountKind::Bind { file, .. } => *file,
-            MountKind::File { .. } => FileKind::File,
-            _ => FileKind::Directory,
+        let source = Source::Tree { inside: at.clone(), entry };
+        let bind = |file, attrs| MountKind::Bind { source: source.clone(), attrs, file };
+        let kind = match &self.mounts[entry].kind {
+            MountKind::Bind { file, .. } => bind(*file, BIND),
+            MountKind::File { .. } => bind(FileKind::File, BIND),
+            // What gives access to devices still does.
+            MountKind::Device { .. } => MountKind::Device { source },
+            MountKind::Dev { .. } => bind(FileKind::Directory, Attrs { nodev: false, ..BIND }),
+            _ => bind(FileKind::Directory, BIND),
         };
         let again = self.mounts.len();
-        self.mounts.push(Mount {
-            at: at.clone(),
-            level: self.assembly.effective.exports[overlay].level,
-            kind: MountKind::Bind { source: Source::Tree { inside: at, entry }, attrs: BIND, file },
-            origin,
-        });
+        self.mounts.push(Mount { at, level, kind, origin });
         for shown in &mut self.entries {
             if *shown == Some(entry) {
                 *shown = Some(again);
@@ -248,14 +259,25 @@ impl<'a> Order<'a> {
                 MountKind::Dev { devices: assembly.facts.devices.clone(), shm_size: TMPFS_SIZE }
             }
             ExportKind::Passwd => MountKind::File {
-                content: identity::passwd(assembly.facts, assembly.ids, assembly.home),
+                content: Content::Text(identity::passwd(assembly.facts, assembly.ids, assembly.home)),
                 mode: 0o644,
             },
-            ExportKind::Group => {
-                MountKind::File { content: identity::group(assembly.facts, assembly.ids), mode: 0o644 }
+            ExportKind::Group => MountKind::File {
+                content: Content::Text(identity::group(assembly.facts, assembly.ids)),
+                mode: 0o644,
+            },
+            ExportKind::Execfd { command, output } => {
+                MountKind::File { content: content(command, output.as_deref()), mode: 0o644 }
             }
-            // Overlays are placed by their group.
-            ExportKind::Overlay { .. } => return None,
+            ExportKind::Internal { descriptor } => {
+                MountKind::File { content: Content::Descriptor(*descriptor), mode: 0o644 }
+            }
+            ExportKind::Device { source } => {
+                MountKind::Device { source: assembly.source(export, source, &self.entries)? }
+            }
+            ExportKind::Mqueue => MountKind::Mqueue,
+            // Overlays are placed by their group, and a lock is no mount.
+            ExportKind::Overlay { .. } | ExportKind::Lock => return None,
         })
     }
 
@@ -273,10 +295,25 @@ impl<'a> Order<'a> {
 fn mount_point(export: &Export, ready: &Ready) -> MountPoint {
     match (&export.kind, ready) {
         (ExportKind::Symlink { target }, _) => MountPoint::Symlink(target.clone()),
-        (ExportKind::Passwd | ExportKind::Group, _) | (_, Ready::Bind { kind: FileKind::File, .. }) => {
-            MountPoint::File
-        }
+        (
+            ExportKind::Passwd
+            | ExportKind::Group
+            | ExportKind::Execfd { .. }
+            | ExportKind::Internal { .. }
+            | ExportKind::Device { .. },
+            _,
+        )
+        | (_, Ready::Bind { kind: FileKind::File, .. }) => MountPoint::File,
         _ => MountPoint::Directory,
+    }
+}
+
+/// What a file holds that a command fills.
+fn content(command: &str, output: Option<&[u8]>) -> Content {
+    match output.map(|output| (str::from_utf8(output), output)) {
+        Some((Ok(text), _)) => Content::Text(text.to_owned()),
+        Some((Err(_), bytes)) => Content::Bytes(bytes.to_vec()),
+        None => Content::Command(command.to_owned()),
     }
 }
 

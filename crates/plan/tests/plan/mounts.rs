@@ -1,126 +1,13 @@
-//! From exports to mounts: layers, order, what is left out. Pure values, no file system.
+//! From exports to mounts: layers, order, what is left out.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use redpak_diagnostics::{Finding, Place};
-use redpak_model::effective::{
-    Access, Effective, Export, ExportKind, Layer, Lies, NodeHead, Origin, Settings, Source,
-};
-use redpak_plan::launch_plan::{FileKind, Mount, MountKind, MountPoint, Source as Opened};
-use redpak_plan::{HostFacts, NodeFacts, OwnFact, Request, launch_plan};
+use redpak_model::effective::{Access, ExportKind, Lies, Source};
+use redpak_plan::launch_plan::{FileKind, MountKind, MountPoint, Source as Opened};
+use redpak_plan::{OwnFact, Request, launch_plan};
 
-/// A family of nodes `/r`, `/r/1`, `/r/1/2`, … with generation 1 each and content in every snippet directory.
-struct World {
-    effective: Effective,
-    facts: HostFacts,
-}
-
-fn world(levels: usize) -> World {
-    let mut redpath = PathBuf::from("/r");
-    let mut nodes = Vec::new();
-    let mut facts =
-        HostFacts { uid: 1000, gid: 1000, user: "ann".into(), group: "ann".into(), ..HostFacts::default() };
-    for level in 0..levels {
-        if level > 0 {
-            redpath.push(level.to_string());
-        }
-        nodes.push(NodeHead {
-            alias: format!("n{level}"),
-            name: String::new(),
-            info: String::new(),
-            redpath: redpath.clone(),
-        });
-        let full = OwnFact { kind: FileKind::Directory, empty: false };
-        facts.nodes.push(NodeFacts {
-            dev: 1,
-            ino: level as u64 + 2,
-            generation: Some(1),
-            snippet: ["usr".to_owned(), "opt".to_owned()].into(),
-            own: [(PathBuf::from(".redpak/gen/1/usr"), full), (".redpak/gen/1/etc".into(), full)].into(),
-        });
-    }
-    for (path, kind) in
-        [("/usr", FileKind::Directory), ("/etc/hosts", FileKind::File), ("/srv", FileKind::Directory)]
-    {
-        facts.host.insert(path.into(), kind);
-    }
-    let effective =
-        Effective { nodes, admin: false, settings: Settings::default(), environ: vec![], exports: vec![] };
-    World { effective, facts }
-}
-
-impl World {
-    fn export(&mut self, level: usize, mount: &str, kind: ExportKind) -> usize {
-        let place = Place {
-            file: format!("n{level}.yaml").into(),
-            line: self.effective.exports.len() as u32 + 1,
-            column: 1,
-            length: 1,
-            source: "".into(),
-        };
-        self.effective.exports.push(Export {
-            mount: mount.into(),
-            kind,
-            level,
-            private: false,
-            optional: false,
-            origin: Origin { node: level, layer: Layer::Normal, place },
-            info: None,
-        });
-        self.effective.exports.len() - 1
-    }
-
-    fn own(&self, level: usize, beneath: &str) -> Source {
-        Source {
-            host: self.effective.nodes[level].redpath.join(beneath),
-            lies: Lies::Own { beneath: beneath.into() },
-        }
-    }
-
-    fn overlay(&mut self, level: usize, mount: &str, beneath: &str) -> usize {
-        let source = self.own(level, beneath);
-        self.export(level, mount, ExportKind::Overlay { source })
-    }
-
-    fn plan(&self) -> (Option<Vec<Mount>>, Vec<Finding>) {
-        self.plan_with(false)
-    }
-
-    fn plan_with(&self, strict: bool) -> (Option<Vec<Mount>>, Vec<Finding>) {
-        let request = Request { command: vec!["true".into()], strict, ..Request::default() };
-        let (plan, findings) = launch_plan(&self.effective, &self.facts, &request);
-        (plan.map(|plan| plan.mounts), findings)
-    }
-
-    fn mounts(&self) -> Vec<Mount> {
-        let (mounts, findings) = self.plan();
-        mounts.unwrap_or_else(|| panic!("refused: {findings:?}"))
-    }
-}
-
-fn host(path: &str) -> Source {
-    Source { host: path.into(), lies: Lies::Host }
-}
-
-fn bind(source: Source, access: Access) -> ExportKind {
-    ExportKind::Bind { source, access, file: false }
-}
-
-fn node(node: usize, beneath: &str) -> Opened {
-    Opened::Node { node, beneath: beneath.into() }
-}
-
-fn layers(mount: &Mount) -> &[Opened] {
-    match &mount.kind {
-        MountKind::Overlay { layers, .. } => layers,
-        other => panic!("{} is no overlay: {other:?}", mount.at.display()),
-    }
-}
-
-fn ats(mounts: &[Mount]) -> Vec<&str> {
-    mounts.iter().map(|mount| mount.at.to_str().unwrap_or("?")).collect()
-}
+use crate::world::{ats, bind, host, layers, node, world};
 
 #[test]
 fn the_family_is_one_flat_overlay_over_the_host() {
