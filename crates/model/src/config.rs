@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::capability::Capability;
 use crate::commands::Output;
 use crate::effective::{Access, CallAction, Inheritance, Layer, Rlimit};
-use crate::expand;
+use crate::pieces;
 use crate::schema;
 
 /// A value and where it stands.
@@ -326,7 +326,7 @@ impl NodeConfig {
     /// Hands each command of the file over, in its order: text, what becomes of its output, and place.
     pub(crate) fn commands(&self, mut take: impl FnMut(&str, Output, &Place)) {
         let mut within = |text: &Located<String>| {
-            for command in expand::commands(&text.value) {
+            for command in pieces::commands(&text.value) {
                 take(command, Output::Text, &text.place);
             }
         };

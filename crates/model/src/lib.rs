@@ -26,6 +26,7 @@ mod limits;
 mod merge;
 mod parse;
 mod paths;
+mod pieces;
 mod resolve;
 mod scalar;
 pub mod schema;

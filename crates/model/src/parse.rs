@@ -11,8 +11,8 @@ use crate::config::{
     VariableEntry, VariableMode,
 };
 use crate::effective::{Inheritance, Layer};
-use crate::expand;
 use crate::limits;
+use crate::pieces;
 use crate::scalar;
 use crate::schema::{self, Kind};
 use crate::source::SourceText;
@@ -215,7 +215,7 @@ fn variable(reader: &mut Reader<'_>, fields: &Fields) -> Option<VariableEntry> {
         _ => {}
     }
     if let (VariableMode::Default, Some(value)) = (mode, &value)
-        && let Some((code, message, hint)) = expand::wrong(&value.value)
+        && let Some((code, message, hint)) = pieces::wrong(&value.value)
     {
         refuse(reader, code, &value.place, format!("`value` {message}"), hint);
         return None;
@@ -322,7 +322,7 @@ fn path_fits(reader: &mut Reader<'_>, mode: ExportMode, path: &Located<String>) 
                 false
             }
         },
-        _ => match expand::wrong(&path.value) {
+        _ => match pieces::wrong(&path.value) {
             Some((code, message, hint)) => {
                 refuse(reader, code, &path.place, format!("`path` {message}"), hint);
                 false

@@ -4,7 +4,7 @@ use crate::capability::{self, Capability};
 use crate::codes;
 use crate::config::Switch;
 use crate::effective::Rlimit;
-use crate::expand;
+use crate::pieces;
 use crate::schema::{EXPORT_MODES, Kind, VARIABLE_MODES, nearest};
 use crate::walk::{Value, listed, short};
 use crate::{calls, cgroup_text, error_numbers};
@@ -70,7 +70,7 @@ pub(crate) fn read(kind: Kind, text: &str) -> Read {
 
 /// Whether names and commands are written as they must be is seen here, so that it is found in any file.
 fn expandable(text: &str) -> Read {
-    match expand::wrong(text) {
+    match pieces::wrong(text) {
         Some((code, message, hint)) => refuse(code, message, hint),
         None => Ok(Value::Text(text.to_owned())),
     }
