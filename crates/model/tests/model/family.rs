@@ -46,14 +46,22 @@ impl Family {
         &self.nodes
     }
 
-    pub fn run(&self, admin: bool) -> (Option<Effective>, Vec<Finding>) {
-        let names = Names {
+    fn names(&self) -> Names {
+        Names {
             env: self.env.iter().cloned().collect(),
             uid: 1000,
             prefix: "/prefix".into(),
             ..Names::default()
-        };
-        redpak_model::effective(&self.nodes, admin, &names)
+        }
+    }
+
+    pub fn run(&self, admin: bool) -> (Option<Effective>, Vec<Finding>) {
+        redpak_model::effective(&self.nodes, admin, &self.names())
+    }
+
+    /// What strict inheritance would refuse of a compatible family.
+    pub fn strictly(&self, admin: bool) -> Vec<Finding> {
+        redpak_model::strictly(&self.nodes, admin, &self.names())
     }
 
     /// The effective configuration; there must be no error.

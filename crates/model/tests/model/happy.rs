@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use redpak_model::Layer;
-use redpak_model::effective::{Access, ExportKind, Lies, Source, VariableAction};
+use redpak_model::effective::{Access, ExportKind, Lies, Share, Source, VariableAction};
 
 use crate::family::Family;
 
@@ -60,8 +60,8 @@ fn a_family_is_merged() {
         ["/opt/bin", "/bin", "/usr/bin"]
     );
     assert_eq!(settings.hostname.as_ref().expect("hostname").value, "n1");
-    assert_eq!(settings.share.net.as_ref().map(|s| s.value), Some(true));
-    assert_eq!(settings.share.pid.as_ref().map(|s| s.value), Some(false));
+    assert_eq!(settings.share.net.as_ref().map(|s| &s.value), Some(&Share::Shared));
+    assert_eq!(settings.share.pid.as_ref().map(|s| &s.value), Some(&Share::Isolated));
     assert_eq!(settings.share.time, None);
     assert_eq!(settings.capabilities.len(), 41);
     assert!(settings.capabilities.iter().all(|(name, kept)| kept.value == (name == "CAP_CHOWN")));

@@ -2,6 +2,7 @@
 
 mod doll;
 mod family;
+mod golden;
 mod happy;
 mod inheritance;
 mod noise;

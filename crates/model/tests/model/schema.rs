@@ -1,7 +1,8 @@
 //! Every key and value of the language: what is taken, what is refused, and with which hint.
 
-use redpak_model::config::{ExportMode, Switch, VariableMode};
-use redpak_model::schema::{self, Kind, Support};
+use redpak_model::config::{ExportMode, ShareEntry, Switch, VariableMode};
+use redpak_model::effective::{CallAction, Rlimit};
+use redpak_model::schema::{self, Support};
 use redpak_model::{Layer, SourceText};
 
 use crate::family::parse;
@@ -104,68 +105,95 @@ fn values_of_config() {
 }
 
 #[test]
-fn what_is_not_supported_yet_is_checked_and_refused() {
-    for (line, expected) in [
-        ("set-user: daemon", &["RP0117 3:3"][..]),
-        ("set-user: -1", &["RP0113 3:13", "RP0117 3:3"]),
-        ("set-group: 100", &["RP0117 3:3"]),
-        ("smack: _", &["RP0117 3:3"]),
-        ("selinux: a:b:c", &["RP0117 3:3"]),
-        ("apparmor: x", &["RP0117 3:3"]),
-        ("cgrouproot: /sys/fs/cgroup/x", &["RP0117 3:3"]),
-        ("cgroups: {mem: {max: 64M}}", &["RP0117 3:3"]),
-        ("cgroups: {mem: {max: 64X}}", &["RP0113 3:24", "RP0117 3:3"]),
-        ("cgroups: {mem: {mux: 64M}}", &["RP0110 3:19", "RP0117 3:3"]),
-        ("cgroups: {cpuset: {cpus: '0-3,5', mems: 0, cpus_partition: root}}", &["RP0117 3:3"]),
-        ("cgroups: {cpuset: {cpus: 3-1}}", &["RP0113 3:28", "RP0117 3:3"]),
-        ("cgroups: {cpu: {weight: 0}}", &["RP0113 3:27", "RP0117 3:3"]),
-        ("cgroups: {pids: {max: max}, io: {weight: default 10}}", &["RP0117 3:3"]),
-        ("seccomp: {}", &["RP0117 3:3"]),
-        ("landlock: {a: b}", &["RP0117 3:3"]),
-        ("rlimits: [x]", &["RP0112 3:12", "RP0117 3:3"]),
-        ("time-offsets: {monotonic: 1}", &["RP0117 3:3"]),
-        ("share_time: enabled", &["RP0117 3:3"]),
-        ("share_time: disabled", &["RP0117 3:3"]),
-        ("share_net: /proc/1/ns/net", &["RP0117 3:14"]),
-        ("share_pid: $X", &["RP0117 3:14"]),
-        ("inheritance: compatible", &["RP0117 3:16"]),
-        ("hostname: $(hostname)", &["RP0117 3:13"]),
-        ("path: /a:$(echo /b)", &["RP0117 3:9"]),
-        ("chdir: $(pwd)", &["RP0117 3:10"]),
-        ("host-provides: [$(x)]", &["RP0117 3:19"]),
-        ("capabilities: [{cap: ALL, add: 0, info: $(x)}]", &["RP0117 3:43"]),
+fn rights_limits_and_filters() {
+    for line in [
+        "set-user: daemon",
+        "set-user: 0",
+        "set-user: $X",
+        "set-group: 100",
+        "smack: _",
+        "selinux: a:b:c",
+        "apparmor: x",
+        "cgrouproot: /sys/fs/cgroup/x",
+        "cgroups: {}",
+        "cgroups: {mem: {max: 64M, min: MAX, oom_group: 1}}",
+        "cgroups: {cpuset: {cpus: '0-3,5', mems: 0, cpus_partition: Root}}",
+        "cgroups: {cpu: {max: 50000, weight: 10000, weight_nice: -20}}",
+        "cgroups: {pids: {max: max}, io: {weight: default 10, max: '8:0 rbps=max'}}",
+        "seccomp: {default: Errno, errno: EPERM, rules: [{calls: [read, '@module'], action: allow, info: i}]}",
+        "landlock: {abi: 4, files: enabled, tcp-bind: [80], tcp-connect: [1, 65535], abstract-sockets: disabled, signals: unset}",
+        "rlimits: {nofile: 100, core: '0:max', as: 1G, nice: max}",
+        "time-offsets: {monotonic: -1, boottime: 9}",
+        "share_time: disabled",
+        "share_net: /proc/1/ns/net",
+        "share_pid: $X/ns",
+        "inheritance: Compatible",
+        "hostname: $(hostname)",
+        "path: /a:$(echo /b)",
+        "chdir: $(pwd)",
+        "host-provides: [$(x)]",
+        "capabilities: [{cap: ALL, add: 0, info: $(x)}]",
     ] {
-        assert_eq!(config(line), expected, "{line}");
+        assert_eq!(config(line), Vec::<String>::new(), "{line}");
     }
-    for (mode, _, support) in schema::EXPORT_MODES {
-        let path = if *mode == "Symlink" { ", path: x" } else { "" };
-        let body = format!("exports:\n  - {{mount: /m, mode: {}{path}}}", mode.to_lowercase());
-        let refused = if *support == Support::NotYet { vec!["RP0117 3:23".to_owned()] } else { vec![] };
-        assert_eq!(findings(&body), refused, "{mode}");
+    for (line, expected) in [
+        ("set-user: -1", "RP0113 3:13"),
+        ("set-user: 4294967296", "RP0113 3:13"),
+        ("set-group: ''", "RP0113 3:14"),
+        ("cgroups: {mem: {max: 64X}}", "RP0113 3:24"),
+        ("cgroups: {mem: {max: -1}}", "RP0113 3:24"),
+        ("cgroups: {mem: {mux: 64M}}", "RP0110 3:19"),
+        ("cgroups: {mem: 64M}", "RP0112 3:18"),
+        ("cgroups: {memory: {}}", "RP0110 3:13"),
+        ("cgroups: {cpuset: {cpus: 3-1}}", "RP0113 3:28"),
+        ("cgroups: {cpuset: {cpus_partition: isolate}}", "RP0114 3:38"),
+        ("cgroups: {cpu: {weight: 0}}", "RP0113 3:27"),
+        ("cgroups: {cpu: {max: fast}}", "RP0113 3:24"),
+        ("cgroups: {io: {max: rbps=1}}", "RP0113 3:23"),
+        ("cgroups: {io: {weight: 0}}", "RP0113 3:26"),
+        ("cgroups: {pids: {max: 1K}}", "RP0113 3:25"),
+        ("seccomp: {default: deny}", "RP0114 3:22"),
+        ("seccomp: {rules: [{action: kill}]}", "RP0111 3:21"),
+        ("seccomp: {rules: [{calls: [read]}]}", "RP0111 3:21"),
+        ("landlock: {a: b}", "RP0110 3:14"),
+        ("landlock: {tcp-bind: [65536]}", "RP0113 3:25"),
+        ("landlock: {tcp-bind: 80}", "RP0112 3:24"),
+        ("landlock: {abi: 0}", "RP0113 3:19"),
+        ("landlock: {files: true}", "RP0114 3:21"),
+        ("rlimits: [x]", "RP0112 3:12"),
+        ("rlimits: {nofiles: 1}", "RP0110 3:13"),
+        ("rlimits: {nofile: '5:4'}", "RP0113 3:21"),
+        ("rlimits: {nofile: -1}", "RP0113 3:21"),
+        ("time-offsets: {monotonic: 1.5}", "RP0113 3:29"),
+        ("share_net: proc/1/ns/net", "RP0114 3:14"),
+        ("inheritance: none", "RP0114 3:16"),
+    ] {
+        assert_eq!(config(line), [expected], "{line}");
     }
-    assert_eq!(findings("environ: [{key: A, mode: Execfd, value: date}]"), ["RP0117 2:26"]);
-    assert_eq!(findings("environ: [{key: A, value: $(date)}]"), ["RP0117 2:27"]);
-    assert_eq!(findings("environ: [{key: A, value: \\$(date), info: '`x`'}]"), Vec::<String>::new());
-    assert_eq!(findings("environ: [{key: A, mode: Static, value: $(date)}]"), Vec::<String>::new());
-    assert_eq!(findings("exports: [{mount: /a$(x), mode: Tmpfs}]"), ["RP0117 2:19"]);
 }
 
-/// Every key that the tables call unsupported is in the test above, with a value that is fine.
 #[test]
-fn every_unsupported_key_answers_with_its_name() {
-    for key in schema::CONFIG.iter().filter(|key| key.support == Support::NotYet) {
-        let value = match key.kind {
-            Kind::Section(_) | Kind::Mapping => "{}",
-            _ => "/x",
+fn every_mode_is_taken() {
+    for (mode, _) in schema::EXPORT_MODES {
+        let path = match *mode {
+            "Symlink" | "Execfd" => ", path: x",
+            "Internal" => ", path: 3",
+            _ => "",
         };
-        let text = format!("headers: {{alias: a}}\nconfig: {{{}: {value}}}", key.name);
-        let (config, findings) = redpak_model::parse(&SourceText::new("f", text), Layer::Normal);
-        assert!(config.is_none());
-        assert!(
-            findings.iter().any(|f| f.message == format!("not supported yet: `{}`", key.name)),
-            "{findings:?}"
-        );
+        let body = format!("exports:\n  - {{mount: /m, mode: {}{path}}}", mode.to_lowercase());
+        assert_eq!(findings(&body), Vec::<String>::new(), "{mode}");
     }
+    for (mode, _) in schema::VARIABLE_MODES {
+        let value = if ["Inherit", "Remove"].contains(mode) { "" } else { ", value: x" };
+        let body = format!("environ: [{{key: A, mode: {}{value}}}]", mode.to_uppercase());
+        assert_eq!(findings(&body), Vec::<String>::new(), "{mode}");
+    }
+    assert_eq!(findings("environ: [{key: A, value: $(date)}]"), Vec::<String>::new());
+    assert_eq!(findings("environ: [{key: A, value: $(date}]"), ["RP0121 2:27"]);
+    assert_eq!(findings("environ: [{key: A, value: \\$(date)}]"), Vec::<String>::new());
+    assert_eq!(findings("environ: [{key: A, mode: Static, value: $(date}]"), Vec::<String>::new());
+    assert_eq!(findings("exports: [{mount: /a$(x), mode: Tmpfs}]"), Vec::<String>::new());
+    assert_eq!(findings("exports: [{mount: /a, mode: Internal, path: x}]").len(), 1);
 }
 
 #[test]
@@ -287,9 +315,12 @@ fn hints_name_the_nearest_word() {
 #[test]
 fn all_findings_of_a_file_are_told_at_once() {
     let found = findings(
-        "config:\n  umsk: 1\n  verbose: x\n  smack: _\nexports:\n  - {mount: /a, mode: Nothing}\n  - 3\nfoo: bar",
+        "config:\n  umsk: 1\n  verbose: x\n  set-user: ''\nexports:\n  - {mount: /a, mode: Nothing}\n  - 3\nfoo: bar",
     );
-    assert_eq!(found, ["RP0110 3:3", "RP0113 4:12", "RP0117 5:3", "RP0114 7:23", "RP0112 8:5", "RP0110 9:1"]);
+    assert_eq!(
+        found,
+        ["RP0110 3:3", "RP0113 4:12", "RP0113 5:13", "RP0114 7:23", "RP0112 8:5", "RP0110 9:1"]
+    );
 }
 
 #[test]
@@ -305,15 +336,16 @@ fn a_parsed_file_holds_what_stands_in_it() {
     let text = "headers: {alias: a, name: n, info: i}\nconfig:\n  rpmdir: /r\n  persistdir: /p\n  cachedir: /c\n  path: /a:/b\n  \
                 ldpath: /l\n  umask: 027\n  map-root-user: 1\n  verbose: 2\n  gpgcheck: true\n  unsafe: true\n  inherit-env: true\n  \
                 die-with-parent: enabled\n  new-session: disabled\n  share_all: unset\n  share_user: enabled\n  share_cgroup: enabled\n  \
-                share_net: enabled\n  share_pid: enabled\n  share_ipc: enabled\n  share_time: unset\n  hostname: h\n  chdir: /d\n  \
-                capabilities: [{cap: ALL, add: 1, info: i, warn: w}]\n  inheritance: strict\n  host-provides: [p]\n\
+                share_net: /j\n  share_pid: enabled\n  share_ipc: enabled\n  share_time: unset\n  hostname: h\n  chdir: /d\n  \
+                capabilities: [{cap: ALL, add: 1, info: i, warn: w}]\n  inheritance: strict\n  host-provides: [p]\n  \
+                set-user: u\n  set-group: 7\n  smack: k\n  selinux: e\n  apparmor: y\n  time-offsets: {monotonic: -5, boottime: 6}\n  \
+                cgrouproot: /cg\n  cgroups: {pids: {max: 7}, mem: {max: 1K}}\n  seccomp: {default: kill, rules: [{calls: [read], action: log}]}\n  \
+                landlock: {abi: 3, tcp-bind: [80]}\n  rlimits: {nofile: '1:2'}\n\
                 environ: [{key: K, mode: Static, value: v, info: i, warn: w}]\n\
                 exports: [{mount: /m, mode: PrivateFile, path: /s, optional: true, info: i, warn: w}, {mount: /t, mode: Tmpfs, size: 1M}]\n";
     let (parsed, found) = parse(text);
     assert_eq!(found, Vec::<String>::new());
-    for key in
-        schema::CONFIG.iter().filter(|key| key.support != Support::NotYet && key.support != Support::Ignored)
-    {
+    for key in schema::CONFIG.iter().filter(|key| key.support == Support::Full) {
         assert!(text.contains(&format!("  {}:", key.name)), "{} is missing here", key.name);
     }
     let parsed = parsed.expect("a configuration");
@@ -328,17 +360,37 @@ fn a_parsed_file_holds_what_stands_in_it() {
         assert_eq!(boolean.as_ref().map(|boolean| boolean.value), Some(true));
     }
     let s = &c.shares;
-    let switches =
-        [&c.die_with_parent, &c.new_session, &s.all, &s.user, &s.cgroup, &s.net, &s.pid, &s.ipc, &s.time];
-    let switches: Vec<_> =
-        switches.iter().filter_map(|switch| switch.as_ref().map(|switch| switch.value)).collect();
     use Switch::{Disabled, Enabled, Unset};
-    assert_eq!(switches, [Enabled, Disabled, Unset, Enabled, Enabled, Enabled, Enabled, Enabled, Unset]);
+    let switches = [&c.die_with_parent, &c.new_session, &s.all];
+    let switches: Vec<_> = switches.iter().filter_map(|set| Some(set.as_ref()?.value)).collect();
+    assert_eq!(switches, [Enabled, Disabled, Unset]);
+    let shares = [&s.user, &s.cgroup, &s.net, &s.pid, &s.ipc, &s.time];
+    let shares: Vec<_> = shares.iter().filter_map(|set| Some(set.as_ref()?.value.clone())).collect();
+    let shared = || ShareEntry::Switch(Enabled);
+    let joined = ShareEntry::Join("/j".to_owned());
+    assert_eq!(shares, [shared(), shared(), joined, shared(), shared(), ShareEntry::Switch(Unset)]);
     assert_eq!(c.host_provides[0].value, "p");
     assert_eq!(
         c.root_only.iter().map(|key| key.value).collect::<Vec<_>>(),
-        ["unsafe", "inheritance", "host-provides"]
+        ["unsafe", "time-offsets", "cgrouproot", "inheritance", "host-provides"]
     );
+    let rights = [&c.set_user, &c.set_group, &c.smack, &c.selinux, &c.apparmor, &c.cgrouproot];
+    let rights: Vec<_> = rights.iter().map(|text| text.as_ref().map_or("", |t| t.value.as_str())).collect();
+    assert_eq!(rights, ["u", "7", "k", "e", "y", "/cg"]);
+    let offsets = [&c.monotonic, &c.boottime].map(|offset| offset.as_ref().map(|offset| offset.value));
+    assert_eq!(offsets, [Some(-5), Some(6)]);
+    let files: Vec<_> = c.cgroups.iter().map(|(file, text)| (*file, text.value.as_str())).collect();
+    assert_eq!(files, [("memory.max", "1024"), ("pids.max", "7")]);
+    let seccomp = &c.seccomp.as_ref().expect("seccomp").value;
+    assert_eq!(seccomp.default.as_ref().map(|action| action.value), Some(CallAction::Kill));
+    assert_eq!(
+        (seccomp.rules[0].calls[0].value.as_str(), seccomp.rules[0].action),
+        ("read", CallAction::Log)
+    );
+    let landlock = &c.landlock.as_ref().expect("landlock").value;
+    assert_eq!(landlock.abi.as_ref().map(|abi| abi.value), Some(3));
+    assert_eq!(landlock.tcp_bind.as_ref().map(|ports| ports.value.clone()), Some(vec![80]));
+    assert_eq!((c.rlimits[0].0, c.rlimits[0].1.value), ("nofile", Rlimit { soft: Some(1), hard: Some(2) }));
     assert!(c.capabilities[0].keep && c.capabilities[0].warn.is_some());
     let variable = &parsed.environ[0];
     assert_eq!((variable.key.value.as_str(), variable.mode), ("K", VariableMode::Static));

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use redpak_model::effective::{Access, Effective, Export, ExportKind, Lies, Settings, Source, Sourced};
+use redpak_model::effective::{
+    Access, Effective, Export, ExportKind, Lies, Settings, Share, Source, Sourced,
+};
 
 use crate::family::Family;
 
@@ -177,9 +179,10 @@ fn judge_settings(parent: &Settings, child: &Settings, choice_left: impl Fn(&str
         ("pid", &parent.share.pid, &child.share.pid),
         ("ipc", &parent.share.ipc, &child.share.ipc),
     ] {
-        if value(childs) == Some(true) {
-            let left = value(parents).is_none() && choice_left(name);
-            assert!(value(parents) == Some(true) || left, "share_{name}");
+        let open = |set: &Option<Sourced<Share>>| set.as_ref().map(|set| set.value != Share::Isolated);
+        if open(childs) == Some(true) {
+            let left = open(parents).is_none() && choice_left(name);
+            assert!(open(parents) == Some(true) || left, "share_{name}");
         }
     }
     assert!(value(&parent.gpgcheck) != Some(true) || value(&child.gpgcheck) == Some(true), "gpgcheck");
