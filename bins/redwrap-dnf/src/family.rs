@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use redpak_commands::{Handed, Inputs, Limits};
 use redpak_diagnostics::Finding;
 use redpak_diagnostics::render::printable;
 use redpak_model::Names;
@@ -35,10 +36,17 @@ pub struct Locks {
     _below: Vec<ExclusiveLock>,
 }
 
-/// Loads the family of a node. Warnings are returned beside.
-pub fn load(redpath: &Path, names: &Names) -> Result<(Loaded, Vec<Finding>), Refused> {
+/// Loads the family of a node. Warnings are returned beside. For what may launch something, the commands that the
+/// files name are run, as for any launch; for anything else they are not.
+pub fn load(redpath: &Path, names: &Names, may_launch: bool) -> Result<(Loaded, Vec<Finding>), Refused> {
     let family = Family::load(redpath, names.uid, LoadOptions::default())?;
-    let (effective, findings) = family.effective(true, names)?;
+    let (effective, findings) = if may_launch {
+        let handed = Handed { inputs: &Inputs::default(), passed_on: &[] };
+        let answers = redpak_commands::answer(&family, true, names, handed, Limits::default())?;
+        family.effective(true, &Names { answers, ..names.clone() })?
+    } else {
+        family.effective(true, names)?
+    };
     let below = descendants(&family.leaf().path, names)?;
     let context = FamilyContext::from_effective(&effective, below);
     Ok((Loaded { family, effective, context }, findings))

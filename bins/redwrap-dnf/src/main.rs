@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use redpak_diagnostics::render::{self, Color, printable};
-use redpak_diagnostics::{Finding, exit};
+use redpak_diagnostics::{Finding, Severity, exit};
 use redpak_model::Names;
 use redpak_nodes::Refused;
 use redpak_packages::PackagesError;
@@ -79,7 +79,7 @@ impl Failure {
 
 impl From<PackagesError> for Failure {
     fn from(error: PackagesError) -> Self {
-        Self::Findings(vec![error.finding()])
+        Self::Findings(error.findings())
     }
 }
 
@@ -139,8 +139,11 @@ fn run(arguments: &Arguments, names: &Names) -> Result<u8, Failure> {
     if let Verb::Manager(arguments) = &arguments.verb {
         return Ok(manager::run(&redpath, arguments, names)?);
     }
-    let (loaded, findings) = family::load(&redpath, names)?;
+    let changes =
+        matches!(arguments.verb, Verb::Install(_) | Verb::Remove(_) | Verb::Upgrade(_) | Verb::Autoremove);
+    let (loaded, mut findings) = family::load(&redpath, names, changes)?;
     if !common.quiet {
+        findings.retain(|finding| finding.severity > Severity::Note || common.verbose > 0);
         report(&findings);
     }
     match &arguments.verb {

@@ -1,4 +1,5 @@
-//! `redwrap`: runs a command in a rednode. Load the family, plan, execute; nothing is decided here.
+//! `redwrap`: runs a command in a rednode. Load the family, run what its files name, plan, execute; nothing is decided
+//! here.
 
 #![forbid(unsafe_code)]
 
@@ -10,9 +11,10 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
+use redpak_commands::{Handed, Limits};
 use redpak_diagnostics::render::{self, Color};
 use redpak_diagnostics::{Finding, Severity, exit};
-use redpak_launch::{LaunchError, Options, Payload};
+use redpak_launch::{Inputs, LaunchError, Options, Payload};
 use redpak_nodes::{Family, LoadOptions, Refused};
 use redpak_plan::{LaunchPlan, Request};
 
@@ -62,7 +64,7 @@ fn run(arguments: &Arguments) -> Result<u8, Refused> {
         }
     }
     let passed_on = passed_on(listening.saturating_add(arguments.preserve_fds))?;
-    let names = redpak_nodes::names::gather(&env);
+    let mut names = redpak_nodes::names::gather(&env);
     let redpath = std::path::absolute(&arguments.redpath).map_err(|error| {
         Finding::error("RP0413", format!("cannot find `{}`: {error}", arguments.redpath.display()))
     })?;
@@ -71,13 +73,20 @@ fn run(arguments: &Arguments) -> Result<u8, Refused> {
     if let Some(file) = arguments.admin.as_ref().and_then(Option::as_ref) {
         family.replace_admin(file)?;
     }
-    let (effective, mut findings) = family.effective(arguments.admin.is_some(), &names)?;
+    let (admin, show) = (arguments.admin.is_some(), arguments.dump_only.is_some());
+    let inputs = Inputs::default();
+    if !show {
+        let handed = Handed { inputs: &inputs, passed_on: &passed_on };
+        names.answers = redpak_commands::answer(&family, admin, &names, handed, Limits::default())?;
+    }
+    let (effective, mut findings) = family.effective(admin, &names)?;
     environ.extend(arguments.environ.iter().cloned());
     let request = Request {
         command: command(&arguments.command, &env),
         environ,
         cwd: arguments.workdir.clone(),
         strict: on(arguments.strict),
+        show,
     };
     let facts = redpak_nodes::host_facts(&family, &effective, env)?;
     let (plan, found) = redpak_plan::launch_plan(&effective, &facts, &request);
@@ -92,7 +101,8 @@ fn run(arguments: &Arguments) -> Result<u8, Refused> {
         say(&redpak_plan::bwrap::render(&plan).script);
     }
     redpak_nodes::directories::make(&family, &plan)?;
-    execute(&plan, &passed_on, arguments.command.is_empty())
+    let options = Options { preserve_fds: &passed_on, inputs: Some(&inputs), ..Options::default() };
+    execute(&plan, &options, arguments.command.is_empty())
 }
 
 /// The words given, else the caller's shell.
@@ -135,10 +145,9 @@ fn passed_on(count: u32) -> Result<Vec<i32>, Finding> {
     Ok(numbers)
 }
 
-fn execute(plan: &LaunchPlan, preserve_fds: &[i32], shell: bool) -> Result<u8, Refused> {
+fn execute(plan: &LaunchPlan, options: &Options<'_>, shell: bool) -> Result<u8, Refused> {
     let _generations = redpak_nodes::directories::hold_generations(plan)?;
-    let options = Options { preserve_fds, ..Options::default() };
-    match redpak_launch::launch(plan, Payload::Command, &options) {
+    match redpak_launch::launch(plan, Payload::Command, options) {
         Ok(outcome) => {
             if let Some(message) = outcome.message() {
                 say(&format!("redwrap: {}\n", render::printable(&message)));

@@ -8,7 +8,7 @@ use std::ffi::{CStr, CString, c_char};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rustix::fd::{AsRawFd, FromRawFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::process::{
     DumpableBehavior, Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, WaitOptions, WaitStatus,
@@ -166,6 +166,25 @@ pub fn execve(path: &CStr, arguments: &CStrings, environment: &CStrings) -> SysE
     unsafe { libc::execve(path.as_ptr(), arguments.pointers.as_ptr(), environment.pointers.as_ptr()) };
     let errno = last_errno();
     SysError::new("execve", path.to_string_lossy(), errno)
+}
+
+/// `execveat(2)` of an open file (`AT_EMPTY_PATH`): what was looked at is what runs. Returns only when it failed;
+/// `ENOENT` for a script, when the descriptor is close-on-exec.
+pub fn execute_file(file: impl AsFd, arguments: &CStrings, environment: &CStrings) -> SysError {
+    // SAFETY: the path is an empty C string; both arrays end with a null pointer, and their strings live in the same
+    // structures; the descriptor is open for the call.
+    unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            file.as_fd().as_raw_fd(),
+            c"".as_ptr(),
+            arguments.pointers.as_ptr(),
+            environment.pointers.as_ptr(),
+            libc::AT_EMPTY_PATH,
+        )
+    };
+    let errno = last_errno();
+    SysError::new("execveat", format!("{}, \"\", AT_EMPTY_PATH", fd(&file)), errno)
 }
 
 /// `waitid(2)` for one child; `None` when `WNOHANG` is given and nothing has happened. Retried on `EINTR`.
