@@ -60,7 +60,7 @@ impl Resolver<'_> {
         let named = format!("the export at `{}`", short(&entry.mount.value));
         let known = self.unjudged.len();
         let mount = self.absolute(&named, &entry.mount);
-        let what = self.what(&named, &entry);
+        let what = self.what(&named, &entry, mount.as_deref());
         // What is left out for a command may be what a descendant takes its source from.
         if self.unjudged[known..].iter().any(|unjudged| unjudged.left_out) {
             self.damage.add("exports");
@@ -79,11 +79,19 @@ impl Resolver<'_> {
         Some(Entry { value, origin: self.origin(&entry.mount.place), info, warn })
     }
 
-    pub(super) fn what(&mut self, named: &str, entry: &ExportEntry) -> Option<What> {
+    /// `path` stands for `mount` where it is absent: what is wrong with that is told already.
+    fn host(&mut self, named: &str, entry: &ExportEntry, mount: Option<&Path>) -> Option<PathBuf> {
+        match &entry.path {
+            Some(path) => self.absolute(named, path),
+            None => mount.map(Path::to_owned),
+        }
+    }
+
+    fn what(&mut self, named: &str, entry: &ExportEntry, mount: Option<&Path>) -> Option<What> {
         let path = entry.path.as_ref().unwrap_or(&entry.mount);
         Some(match entry.mode {
             ExportMode::Symlink => What::Symlink { target: self.target(named, path)? },
-            ExportMode::Overlay => What::Overlay { host: self.absolute(named, path)? },
+            ExportMode::Overlay => What::Overlay { host: self.host(named, entry, mount)? },
             ExportMode::Anonymous => What::Anonymous,
             ExportMode::Tmpfs => What::Tmpfs { size: entry.size },
             ExportMode::Procfs => What::Procfs,
@@ -92,13 +100,15 @@ impl Resolver<'_> {
             ExportMode::Group => What::Group,
             ExportMode::Mqueue => What::Mqueue,
             ExportMode::Lock => What::Lock,
-            ExportMode::Device => What::Device { host: self.absolute(named, path)? },
+            ExportMode::Device => What::Device { host: self.host(named, entry, mount)? },
             // A number, as the parser has seen.
             ExportMode::Internal => What::Internal { descriptor: path.value.parse().ok()? },
             ExportMode::Execfd => self.printed(named, path)?,
-            mode => {
-                What::Bind { access: mode.bind()?, file: mode.is_file(), host: self.absolute(named, path)? }
-            }
+            mode => What::Bind {
+                access: mode.bind()?,
+                file: mode.is_file(),
+                host: self.host(named, entry, mount)?,
+            },
         })
     }
 
