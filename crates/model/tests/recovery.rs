@@ -252,3 +252,16 @@ fn what_strict_would_refuse_of_a_compatible_family_is_a_warning() {
     let strict = family(&["", child]);
     assert_eq!(redpak_model::strictly(&strict, false, &Names::default()), []);
 }
+
+#[test]
+fn what_does_not_go_with_a_mode_is_a_warning_in_a_compatible_family() {
+    let body = "environ: [{key: A, mode: Remove, value: x}]
+exports: [{mount: /tmp, mode: Tmpfs, path: /x}, {mount: /dev, mode: Devfs, size: 1M}, {mount: /l, mode: Symlink, path: x, optional: true}]";
+    assert_eq!(errors(&run(&["", body])), ["RP0115 n1:2", "RP0115 n1:3", "RP0115 n1:3", "RP0115 n1:3"]);
+    let texts = family(&["config: {inheritance: compatible}", body]);
+    let (effective, findings) = redpak_model::effective(&texts, false, &Names::default());
+    assert_eq!(findings.iter().filter(|finding| finding.code == "RP0115").count(), 4);
+    let effective = effective.expect("no error");
+    assert_eq!(effective.exports.len(), 3);
+    assert_eq!(effective.environ[0].value.action, VariableAction::Remove);
+}

@@ -160,6 +160,13 @@ fn redpaths(family: &[NodeText], findings: &mut Vec<Finding>) -> Option<Vec<Path
     Some(redpaths)
 }
 
+/// red-pak 2.5 ignores what does not go with the mode of an entry, and its files have such lines.
+fn tolerate(findings: &mut [Finding]) {
+    for finding in findings.iter_mut().filter(|finding| finding.code == codes::NOT_TAKEN) {
+        finding.severity = Severity::Warning;
+    }
+}
+
 /// One node's files, expanded.
 struct Files {
     normal: Resolved,
@@ -222,6 +229,9 @@ impl Family {
         let stated = [root.admin.as_ref(), Some(&root.normal)].into_iter().flatten();
         let inheritance = stated.filter_map(|file| file.config.inheritance.as_ref()).next();
         let inheritance = inheritance.map_or(Inheritance::Strict, |stated| stated.value);
+        if inheritance == Inheritance::Compatible {
+            tolerate(findings);
+        }
         Some(Self { heads, files, inheritance, unjudged })
     }
 
