@@ -2,6 +2,7 @@
 //! example of the guides does what the guide says.
 
 mod corpus;
+mod families;
 mod generated;
 mod schemas;
 mod yaml;
