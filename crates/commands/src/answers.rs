@@ -21,6 +21,8 @@ use crate::runner::{self, Finished, Where};
 
 /// Characters of a command that a message shows.
 const SHOWN: usize = 200;
+/// Lines of its error output that follow.
+const LINES: usize = 10;
 
 /// What the caller was handed as descriptors.
 #[derive(Clone, Copy, Debug)]
@@ -333,7 +335,8 @@ impl Report<'_> {
 fn said(errors: &[u8]) -> String {
     let text = String::from_utf8_lossy(errors);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    if lines.is_empty() { String::new() } else { format!(", and said:\n{}", lines.join("\n")) }
+    let last = &lines[lines.len().saturating_sub(LINES)..];
+    if last.is_empty() { String::new() } else { format!(", and said:\n{}", last.join("\n")) }
 }
 
 /// A command on one line, not too long.
