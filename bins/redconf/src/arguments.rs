@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Creates, shows and checks rednodes.
 #[derive(Debug, Parser)]
@@ -15,10 +15,13 @@ use clap::{Args, Parser, Subcommand};
   redconf create /var/redpak/platform             a child of it
   redconf create -m bare /srv/base                a root that shows nothing of the host's software
   redconf tree /var/redpak                        the family tree
+  redconf tree --svg /var/redpak > family.svg     a picture of it
   redconf mergeconfig /var/redpak/platform        what is in force there, and where each value stands
+  redconf why /var/redpak/platform --mount /usr   who grants it
   redconf check /var/redpak                       every error and warning of the nodes below
+  redconf explain RP0303                          what a finding means, and what to do
 
-Exit code: 0 done, 1 there was an error, 2 the command line was not understood."
+Exit code: 0 done, 1 there was an error (`why`: it is not granted), 2 the command line was not understood."
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -33,23 +36,16 @@ pub enum Command {
     Config(ShowArguments),
     /// Show a node's effective configuration with the origin of each value
     Mergeconfig(ShowArguments),
+    /// Say which node and line grants or denies a path, capability or variable
+    Why(WhyArguments),
     /// Show the family tree
-    Tree {
-        /// The topmost node
-        #[arg(default_value = ".")]
-        path: PathBuf,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
+    Tree(TreeArguments),
     /// Find every error and warning, without launching anything
-    Check {
-        /// Nodes; the nodes below them are checked too
-        #[arg(default_value = ".")]
-        paths: Vec<PathBuf>,
-        /// Findings as JSON
-        #[arg(long)]
-        json: bool,
+    Check(CheckArguments),
+    /// Explain a code of findings; without one, list them all
+    Explain {
+        /// The code, `RP0303` for one
+        code: Option<String>,
     },
     /// Let a node launch again
     Enable {
@@ -69,13 +65,107 @@ pub enum Command {
         #[arg(short, long)]
         recursive: bool,
     },
+    /// Not supported yet
+    #[command(hide = true)]
+    Lock(Later),
+    /// Not supported yet
+    #[command(hide = true)]
+    Prove(Later),
+}
+
+/// The arguments of what is not supported yet.
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub struct Later {
+    /// Whatever stands there
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// Nodes; the nodes below them are checked too
+    #[arg(default_value = ".")]
+    pub paths: Vec<PathBuf>,
+    /// How findings are written
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    /// The same as `--format json`
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+}
+
+/// How findings are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// For editors and code hosts: SARIF 2.1.0
+    Sarif,
+}
+
+#[derive(Debug, Args)]
+pub struct TreeArguments {
+    /// The topmost node
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    /// For Graphviz: `redconf tree --dot | dot -Tpdf`
+    #[arg(long, conflicts_with = "json")]
+    pub dot: bool,
+    /// As a picture
+    #[arg(long, conflicts_with_all = ["json", "dot"])]
+    pub svg: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct WhyArguments {
+    /// The node, as it is launched
+    pub path: PathBuf,
+    #[command(flatten)]
+    pub what: What,
+    /// With the admin configuration on top
+    #[arg(short = 'e', long)]
+    pub admin: bool,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is asked for.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct What {
+    /// A path inside the launched node
+    #[arg(short, long, value_name = "PATH")]
+    pub mount: Option<PathBuf>,
+    /// A capability: `CAP_NET_ADMIN`, or `net_admin`
+    #[arg(short, long)]
+    pub cap: Option<String>,
+    /// A variable of the environment
+    #[arg(short = 'k', long, value_name = "KEY")]
+    pub env: Option<String>,
+    /// Not supported yet: who put a file there
+    #[arg(long, hide = true)]
+    pub file: Option<PathBuf>,
+    /// Not supported yet: which node has a package
+    #[arg(long, hide = true)]
+    pub package: Option<String>,
+    /// Not supported yet: where a library is found
+    #[arg(long, hide = true)]
+    pub library: Option<String>,
 }
 
 #[derive(Debug, Args)]
 #[command(
     after_help = "Models: root, leaf, full (root and leaf in one), bare (a root that shows nothing of the host's
-software). A model X is X, X.yaml or X-normal.yaml with X-admin.yaml in the template directory, else built in.
-Without one: leaf below a node, root where there is none above."
+software), redpak25 (the layout of red-pak 2.5). A model X is X, X.yaml or X-normal.yaml with X-admin.yaml in the
+template directory, else built in; below a node X-leaf is taken where there is one. Without a model: leaf below a node,
+root where there is none above."
 )]
 pub struct CreateArguments {
     /// Directory of the node
@@ -119,7 +209,10 @@ pub struct ShowArguments {
     /// With the admin configuration on top
     #[arg(short = 'e', long)]
     pub admin: bool,
+    /// Without comments, as a file that can be read again
+    #[arg(short, long)]
+    pub yaml: bool,
     /// As JSON
-    #[arg(long)]
+    #[arg(long, conflicts_with = "yaml")]
     pub json: bool,
 }

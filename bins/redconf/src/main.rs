@@ -3,9 +3,13 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod check;
 mod create;
-mod show;
+mod explain;
+mod merged;
+mod own;
 mod tree;
+mod why;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use redpak_diagnostics::render::{self, Color};
+use redpak_diagnostics::render::{self, Color, printable};
 use redpak_diagnostics::{Finding, exit};
 use redpak_model::Names;
 use redpak_model::status::State;
@@ -31,6 +35,9 @@ fn main() -> ExitCode {
         Ok(code) => code.into(),
         Err(Refused(findings)) => {
             report(&findings);
+            if let Some(error) = findings.iter().find(|finding| finding.is_error()) {
+                say(&explain::more(error));
+            }
             exit::ERROR.into()
         }
     }
@@ -39,10 +46,14 @@ fn main() -> ExitCode {
 fn run(command: &Command, names: &Names) -> Result<u8, Refused> {
     match command {
         Command::Create(arguments) => create::run(arguments, names)?,
-        Command::Config(arguments) => show::own(arguments, names)?,
-        Command::Mergeconfig(arguments) => show::effective(arguments, names)?,
-        Command::Tree { path, json } => tree::run(&absolute(path)?, *json)?,
-        Command::Check { paths, json } => return show::check(paths, *json, names),
+        Command::Config(arguments) => own::run(arguments, names)?,
+        Command::Mergeconfig(arguments) => merged::run(arguments, names)?,
+        Command::Why(arguments) => return why::run(arguments, names),
+        Command::Tree(arguments) => tree::run(arguments, names)?,
+        Command::Check(arguments) => return check::run(arguments, names),
+        Command::Explain { code } => return Ok(explain::run(code.as_deref())?),
+        Command::Lock(_) => return Ok(usage("not supported yet: `redconf lock`")),
+        Command::Prove(_) => return Ok(usage("not supported yet: `redconf prove`")),
         Command::Enable { path } => state(path, names, State::Enable)?,
         Command::Disable { path } => state(path, names, State::Disable)?,
         Command::Delete { path, recursive } => {
@@ -72,9 +83,18 @@ fn absolute(path: &Path) -> Result<PathBuf, Finding> {
 }
 
 fn report(findings: &[Finding]) {
-    let text = render::text(findings, Color::of(&std::io::stderr()));
-    // There is no other channel to say that this one is closed.
+    say(&render::text(findings, Color::of(&std::io::stderr())));
+}
+
+/// To standard error. There is no other channel to say that this one is closed.
+fn say(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// Says what is wrong with the command line, and gives the exit code for that.
+fn usage(message: &str) -> u8 {
+    say(&format!("redconf: {}\n", printable(message)));
+    exit::USAGE
 }
 
 /// To standard output, and a line end.
@@ -85,4 +105,9 @@ fn print(text: &str) -> Result<(), Finding> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(|error| Finding::error("RP0422", format!("cannot print: {error}"))),
     }
+}
+
+/// As [`print`], a value as JSON that people can read too.
+fn print_json(value: &serde_json::Value) -> Result<(), Finding> {
+    print(&format!("{value:#}"))
 }

@@ -1,0 +1,173 @@
+//! `redconf mergeconfig`: what is in force in a node, each value with its origin and what it overrode, and what holds
+//! because nobody says anything.
+
+mod defaults;
+mod exports;
+mod limits;
+mod settings;
+mod sheet;
+
+use redpak_diagnostics::Finding;
+use redpak_model::Names;
+use redpak_model::effective::{Effective, Origin, Sourced, Unjudged, VariableAction};
+use redpak_nodes::{Family, LoadOptions, Refused};
+use serde_json::json;
+
+use crate::arguments::ShowArguments;
+use crate::{absolute, report};
+use sheet::{Sheet, literal, scalar};
+
+pub use exports::{mode, source};
+
+/// Version of the JSON: `{version, effective, defaults}`; `effective` as the types of the model are, `defaults` a list
+/// of `{key, value}` for what nobody sets.
+const VERSION: u32 = 1;
+
+pub fn run(arguments: &ShowArguments, names: &Names) -> Result<(), Refused> {
+    let family = Family::load(&absolute(&arguments.path)?, names.uid, LoadOptions { force: true })?;
+    let (effective, findings) = family.effective(arguments.admin, names)?;
+    report(&findings);
+    let cannot = |error| Finding::error("RP0422", format!("cannot print: {error}"));
+    if arguments.json {
+        let defaults: Vec<_> = defaults::all(&effective, names)
+            .into_iter()
+            .map(|default| json!({ "key": default.key, "value": default.value }))
+            .collect();
+        let effective = serde_json::to_value(&effective).map_err(cannot)?;
+        crate::print_json(&json!({ "version": VERSION, "effective": effective, "defaults": defaults }))?;
+        return Ok(());
+    }
+    let text = Writer::new(&effective, names).sheet().render(!arguments.yaml);
+    crate::print(text.trim_end())?;
+    Ok(())
+}
+
+/// Writes an effective configuration in the language of the files.
+struct Writer<'a> {
+    effective: &'a Effective,
+    names: &'a Names,
+    sheet: Sheet,
+}
+
+impl<'a> Writer<'a> {
+    fn new(effective: &'a Effective, names: &'a Names) -> Self {
+        Self { effective, names, sheet: Sheet::default() }
+    }
+
+    fn sheet(mut self) -> Sheet {
+        self.head();
+        self.settings();
+        self.environ();
+        self.exports();
+        self.left_out();
+        self.sheet
+    }
+
+    fn head(&mut self) {
+        let nodes = &self.effective.nodes;
+        let Some(leaf) = nodes.last() else { return };
+        let layer = if self.effective.admin { "administration" } else { "an ordinary launch" };
+        self.sheet.note(0, &format!("in force for {layer} of {}, root node first:", leaf.alias));
+        let width = nodes.iter().map(|node| node.alias.chars().count()).max().unwrap_or(0);
+        for node in nodes {
+            self.sheet.note(0, &format!("  {:width$}  {}", node.alias, node.redpath.display()));
+        }
+        self.sheet.note(
+            0,
+            "behind each value: the node and the line that it comes from; `default`: nobody says it",
+        );
+        self.sheet.line("headers:", "");
+        self.sheet.line(format!("  alias: {}", scalar(&leaf.alias)), "");
+        for (key, text) in [("name", &leaf.name), ("info", &leaf.info)] {
+            if !text.is_empty() {
+                self.sheet.line(format!("  {key}: {}", scalar(text)), "");
+            }
+        }
+    }
+
+    /// `alias, file:line:column`.
+    fn at(&self, origin: &Origin) -> String {
+        let alias = self.effective.nodes.get(origin.node).map_or("?", |node| node.alias.as_str());
+        format!("{alias}, {}", origin.place)
+    }
+
+    /// What was overridden, nearest first, each as it stands in its file.
+    fn overrode(&mut self, indent: usize, origins: &[Origin]) {
+        for origin in origins {
+            let line = origin.place.source.trim();
+            let line = if line.is_empty() { String::new() } else { format!("`{line}` ") };
+            let text = format!("overrode {line}of {}", self.at(origin));
+            self.sheet.note(indent, &text);
+        }
+    }
+
+    /// The text of something that a command decides.
+    fn unjudged(&self, origin: &Origin) -> Option<&'a Unjudged> {
+        self.effective.unjudged.iter().find(|unjudged| unjudged.origin == *origin)
+    }
+
+    fn environ(&mut self) {
+        self.sheet.line("environ:", "");
+        for default in defaults::environ(self.effective, self.names) {
+            self.sheet.line(format!("  - {default}"), "default");
+        }
+        let key = |variable: &Sourced<redpak_model::effective::Variable>| scalar(&variable.value.key);
+        let width =
+            self.effective.environ.iter().map(|variable| key(variable).chars().count()).max().unwrap_or(0)
+                + 1;
+        for variable in &self.effective.environ {
+            let key = format!("{},", key(variable));
+            let (action, decided) = match (&variable.value.action, self.unjudged(&variable.origin)) {
+                (VariableAction::Set(_), Some(unjudged)) => {
+                    (format!("mode: Default, value: {}", scalar(&unjudged.text)), true)
+                }
+                (VariableAction::Set(value), None) => {
+                    (format!("mode: Static, value: {}", scalar(value)), false)
+                }
+                (VariableAction::Command(command), _) => {
+                    (format!("mode: Execfd, value: {}", scalar(command)), true)
+                }
+                (VariableAction::Inherit, _) => ("mode: Inherit".to_owned(), false),
+                (VariableAction::Remove, _) => ("mode: Remove".to_owned(), false),
+            };
+            let comment = self.comment(&variable.origin, decided);
+            self.sheet.line(format!("  - {{key: {key:width$} {action}}}"), comment);
+            self.overrode(4, &variable.overrode);
+        }
+    }
+
+    fn comment(&self, origin: &Origin, decided: bool) -> String {
+        let judged = if decided { "not judged, a command decides it: " } else { "" };
+        format!("{judged}{}", self.at(origin))
+    }
+
+    /// What is not known without running a command, and stands nowhere above.
+    fn left_out(&mut self) {
+        let effective = self.effective;
+        let left: Vec<&Unjudged> = effective.unjudged.iter().filter(|unjudged| unjudged.left_out).collect();
+        if left.is_empty() {
+            return;
+        }
+        self.sheet.must_note(0, "not judged and left out, because a command decides it:");
+        for unjudged in left {
+            let text =
+                format!("  {}: {}  ({})", unjudged.what, scalar(&unjudged.text), self.at(&unjudged.origin));
+            self.sheet.must_note(0, &text);
+        }
+    }
+
+    /// A list that is one scalar in files: each item with its origin.
+    fn items(&mut self, key: &str, items: &[Sourced<String>]) {
+        if items.is_empty() {
+            return;
+        }
+        let joined: Vec<&str> = items.iter().map(|item| item.value.as_str()).collect();
+        let one = items.iter().all(|item| item.origin == items[0].origin);
+        let comment = if one { self.at(&items[0].origin) } else { String::new() };
+        self.sheet.line(format!("  {key}: {}", literal(&joined.join(":"))), comment);
+        for item in items.iter().filter(|_| !one) {
+            let text = format!("{}  {}", item.value, self.at(&item.origin));
+            self.sheet.note(4, &text);
+        }
+    }
+}
