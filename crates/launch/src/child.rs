@@ -65,8 +65,7 @@ fn set_up(command: &Command<'_>, channel: &OwnedFd, pts: Option<OwnedFd>) -> Res
         network::loopback_up().stage(Stage::Network)?;
     }
     tree::build(plan, &command.prepared.contents, root, pts)?;
-    locks::take(plan, channel)?;
-    Ok(Progress::Ready)
+    Ok(if locks::take(plan, channel)? { Progress::Ready } else { Progress::SupervisorGone })
 }
 
 /// Starts the command as PID 2, and becomes init.

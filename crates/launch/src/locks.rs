@@ -7,22 +7,24 @@ use std::path::Path;
 
 use redpak_plan::launch_plan::LaunchPlan;
 use redpak_sys::file::{self, Kind, Resolve};
-use redpak_sys::{Errno, OwnedFd, lock};
+use redpak_sys::{Errno, OwnedFd, channel, lock};
 
 use crate::error::{Explain, LaunchError, Stage, Step, refuse};
 use crate::report::Report;
 
-/// Takes all locks of the plan and sends them over the channel. The root directory is the finished tree's.
-pub(crate) fn take(plan: &LaunchPlan, channel: &OwnedFd) -> Result<(), LaunchError> {
+/// Takes all locks of the plan, sends them over the channel, and waits until the supervisor has them. The root directory
+/// is the finished tree's. `false` when the supervisor is gone.
+pub(crate) fn take(plan: &LaunchPlan, channel: &OwnedFd) -> Result<bool, LaunchError> {
     if plan.locks.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
     let root = file::open_root().stage(Stage::Locks)?;
     for wanted in &plan.locks {
         let locked = take_one(&root, &wanted.at).lock(wanted)?;
         Report::Locked.send_descriptor(channel, &locked).lock(wanted)?;
     }
-    Ok(())
+    let answer = channel::receive(channel, true).stage(Stage::Locks)?;
+    Ok(answer.is_some_and(|message| !message.bytes.is_empty()))
 }
 
 fn take_one(root: &OwnedFd, at: &Path) -> Step<OwnedFd> {

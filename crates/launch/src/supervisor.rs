@@ -215,10 +215,15 @@ impl Supervisor<'_> {
         if self.plan.namespaces.user {
             self.map_ids().stage(Stage::IdMaps)?;
         }
+        self.say_go(Stage::IdMaps)
+    }
+
+    /// Lets the child go on.
+    fn say_go(&self, stage: Stage) -> Result<(), LaunchError> {
         match &self.channel {
             Some(channel) => match channel::send(channel, &[1]) {
                 Err(error) if error.errno == Errno::PIPE => Ok(()),
-                sent => sent.stage(Stage::IdMaps),
+                sent => sent.stage(stage),
             },
             None => Ok(()),
         }
@@ -279,7 +284,12 @@ impl Supervisor<'_> {
             Incoming::Report(Report::Started, ..) => {
                 return refuse("the command's process was not passed on").stage(Stage::Supervise);
             }
-            Incoming::Report(Report::Locked, Some(file), _) => self.locks.push(file),
+            Incoming::Report(Report::Locked, Some(file), _) => {
+                self.locks.push(file);
+                if self.locks.len() == self.plan.locks.len() {
+                    self.say_go(Stage::Locks)?;
+                }
+            }
             Incoming::Report(Report::Locked, ..) => {
                 return refuse(
                     "a locked file was not passed on: the limit of open files is too low (ulimit -n)",

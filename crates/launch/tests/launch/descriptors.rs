@@ -19,7 +19,7 @@ pub const TESTS: &[Test] = &[
 ];
 
 /// Runs the launcher from a shell that prepares descriptors or limits.
-fn through_shell(who: Who, prepare: &str, inner: &Command) -> Command {
+pub fn through_shell(who: Who, prepare: &str, inner: &Command) -> Command {
     let mut command = Command::new("/bin/bash");
     command
         .arg("-c")

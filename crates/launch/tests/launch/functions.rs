@@ -18,6 +18,7 @@ pub fn by_name(name: &str) -> Option<fn() -> u8> {
         "look" => Some(look),
         "panic" => Some(|| panic!("on purpose")),
         "kept" => Some(kept),
+        "copy" => Some(copy),
         _ => None,
     }
 }
@@ -37,6 +38,15 @@ fn look() -> u8 {
     let child = std::process::Command::new("/usr/bin/true").status().unwrap();
     std::io::stdout().flush().unwrap();
     if child.success() { 9 } else { 1 }
+}
+
+fn copy() -> u8 {
+    use std::io::Read;
+    let mut byte = [0];
+    while std::io::stdin().read(&mut byte).unwrap() > 0 {
+        std::io::stdout().write_all(&byte).and_then(|()| std::io::stdout().flush()).unwrap();
+    }
+    0
 }
 
 fn kept() -> u8 {

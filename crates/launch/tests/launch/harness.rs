@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Output, Stdio};
 
-use redpak_launch::{Options, Payload, launch};
+use redpak_launch::{Inputs, Options, Payload, launch};
 use redpak_plan::launch_plan::LaunchPlan;
 
 /// A uid and gid that nobody has.
@@ -102,6 +102,8 @@ pub struct How<'a> {
     pub function: Option<&'a str>,
     pub preserve: &'a [RawFd],
     pub keep: &'a [RawFd],
+    /// What the launcher does first: `own` opens descriptor 40, `twice` launches the plan once before.
+    pub before: Option<&'a str>,
 }
 
 /// A command that launches the plan, as this user.
@@ -111,6 +113,7 @@ pub fn launcher(who: Who, plan: &LaunchPlan, how: &How<'_>) -> Command {
     command
         .args(["launch", &serde_json::to_string(plan).expect("a plan is JSON"), how.function.unwrap_or("")])
         .args([numbers(how.preserve), numbers(how.keep)])
+        .arg(how.before.unwrap_or(""))
         .stdin(Stdio::null())
         .current_dir("/");
     if who == Who::User {
@@ -180,7 +183,20 @@ fn launch_here(arguments: &[String], functions: Functions) -> ExitCode {
         text.split(',').filter(|n| !n.is_empty()).map(|n| n.parse().expect("a number")).collect()
     };
     let (preserve, keep) = (numbers(&arguments[2]), numbers(&arguments[3]));
-    let options = Options { preserve_fds: &preserve, keep_fds: &keep, ..Options::default() };
+    let inputs = Inputs::default();
+    let options = Options { preserve_fds: &preserve, keep_fds: &keep, inputs: Some(&inputs) };
+    let mut own = None;
+    match arguments[4].as_str() {
+        "own" => {
+            let opened = std::fs::File::open("/etc/passwd").expect("a file");
+            own = Some(rustix::io::fcntl_dupfd_cloexec(opened, 40).expect("a descriptor"));
+        }
+        "twice" => {
+            inputs.read(&plan, &preserve).expect("readable descriptors");
+            launch(&plan, Payload::Command, &options).expect("a first launch");
+        }
+        _ => {}
+    }
     let mut function = functions(&arguments[1]);
     let mut call;
     let payload = match &mut function {
@@ -190,7 +206,9 @@ fn launch_here(arguments: &[String], functions: Functions) -> ExitCode {
         }
         None => Payload::Command,
     };
-    match launch(&plan, payload, &options) {
+    let launched = launch(&plan, payload, &options);
+    drop(own);
+    match launched {
         Ok(outcome) => {
             if let Some(message) = outcome.message() {
                 eprintln!("{message}");

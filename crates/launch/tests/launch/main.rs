@@ -7,10 +7,14 @@ mod harness;
 mod plans;
 
 mod commands;
+mod compatible;
+mod contents;
 mod descriptors;
+mod devices;
 mod functions;
 mod isolation;
 mod kills;
+mod locks;
 mod mounts;
 mod overlays;
 mod refusals;
@@ -20,10 +24,14 @@ mod terminals;
 fn main() -> std::process::ExitCode {
     let tests: Vec<harness::Test> = [
         commands::TESTS,
+        compatible::TESTS,
+        contents::TESTS,
         descriptors::TESTS,
+        devices::TESTS,
         functions::TESTS,
         isolation::TESTS,
         kills::TESTS,
+        locks::TESTS,
         mounts::TESTS,
         overlays::TESTS,
         refusals::TESTS,

@@ -319,10 +319,10 @@ fn the_host_keeps_its_mounts(who: Who) {
 }
 
 /// Exchanges two entries of a directory, again and again, until dropped.
-struct Swapper(std::sync::Arc<std::sync::atomic::AtomicBool>, Option<std::thread::JoinHandle<()>>);
+pub struct Swapper(std::sync::Arc<std::sync::atomic::AtomicBool>, Option<std::thread::JoinHandle<()>>);
 
 impl Swapper {
-    fn start(directory: &Path, one: &str, other: &str) -> Self {
+    pub fn start(directory: &Path, one: &str, other: &str) -> Self {
         use rustix::fs::{CWD, RenameFlags, renameat_with};
         let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
         let (one, other, seen) = (directory.join(one), directory.join(other), stop.clone());

@@ -4,8 +4,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use redpak_plan::launch_plan::{
-    Attrs, Content, FileKind, IdRange, Ids, LaunchPlan, Mount, MountKind, Namespaces, NodeDir, PLAN_VERSION,
-    Rights, Source, Tmpfs,
+    Attrs, Content, FileKind, FileLock, IdRange, Ids, LaunchPlan, Mount, MountKind, Namespaces, NodeDir,
+    PLAN_VERSION, Rights, Source, Tmpfs,
 };
 
 use crate::harness::{SOMEBODY, Who};
@@ -106,6 +106,19 @@ pub fn host(at: &str, path: &str, attrs: Attrs, file: FileKind) -> Mount {
 /// A file that holds this text.
 pub fn file(at: &str, text: &str, mode: u32) -> Mount {
     mount(at, MountKind::File { content: Content::Text(text.into()), mode })
+}
+
+/// A file that is filled like this.
+pub fn filled(at: &str, content: Content) -> Mount {
+    mount(at, MountKind::File { content, mode: 0o644 })
+}
+
+pub fn device(at: &str, source: Source) -> Mount {
+    mount(at, MountKind::Device { source })
+}
+
+pub fn lock(at: &str) -> FileLock {
+    FileLock { at: at.into(), origin: format!("test.yaml:{at}") }
 }
 
 /// Beneath the first node.

@@ -92,7 +92,7 @@ fn a_device_is_a_device_node_or_a_finding() {
         world.export(0, "/dev/serial", device(host("/dev/ttyS0")));
         let (mounts, findings) = world.plan();
         assert_eq!(codes(&findings), expected.into_iter().collect::<Vec<_>>(), "{kind:?}");
-        assert_eq!(findings.iter().all(|finding| finding.place.is_some()), true);
+        assert!(findings.iter().all(|finding| finding.place.is_some()));
         match (kind, mounts) {
             (Some(FileKind::Device), Some(mounts)) => {
                 let source = Opened::Host { path: "/dev/ttyS0".into() };
