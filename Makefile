@@ -14,7 +14,7 @@ help:
 	@echo "make test-long  the suite with its long parts"
 	@echo "make build      release binaries in $(BIN)/"
 	@echo "make lint       formatting and clippy"
-	@echo "make install    install the binaries below DESTDIR and PREFIX ($(PREFIX))"
+	@echo "make install    install what was built, the templates, the schema and the documentation, below DESTDIR and PREFIX ($(PREFIX))"
 	@echo "make clean      remove what was built"
 
 setup:
@@ -48,10 +48,19 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
+# Safe to repeat: a template that was edited where it is installed stays, and the new one is put beside it as `.new`.
+# The templates name the schema for editors, so it must be said where it is: below PREFIX.
+share = $(PREFIX)/share
 install:
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/etc/redpak/templates.d
+	@for program in redwrap redconf redwrap-dnf; do \
+	  [ -x $(BIN)/$$program ] || { echo "install: $(BIN)/$$program is not there: run \`make build\` first" >&2; exit 1; }; done
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(share)/redpak/templates $(DESTDIR)$(share)/doc/redpak/codes $(DESTDIR)/etc/redpak/templates.d
 	install -m 755 $(BIN)/redwrap $(BIN)/redconf $(BIN)/redwrap-dnf $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 templates/*.yaml $(DESTDIR)/etc/redpak/templates.d/
+	install -m 644 docs/redpak.schema.json docs/rednode.schema.json $(DESTDIR)$(share)/redpak/
+	install -m 644 README.md CHANGELOG.md SECURITY.md LICENSE docs/*.md docs/*.schema.json $(DESTDIR)$(share)/doc/redpak/
+	install -m 644 docs/codes/*.md $(DESTDIR)$(share)/doc/redpak/codes/
+	@for template in templates/*.yaml; do \
+	  tools/install-template $$template $(DESTDIR)/etc/redpak/templates.d $(DESTDIR)$(share)/redpak/templates $(share) || exit 1; done
 
 clean:
 	cargo clean
