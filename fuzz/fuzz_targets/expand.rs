@@ -1,0 +1,4 @@
+//! The expansion of names.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| redpak_fuzz_inputs::expand(data));

@@ -1,0 +1,4 @@
+//! The merge of a family.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| redpak_fuzz_inputs::merge(data));

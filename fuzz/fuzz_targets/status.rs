@@ -1,0 +1,4 @@
+//! A status file.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| redpak_fuzz_inputs::status(data));
