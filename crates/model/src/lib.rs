@@ -30,6 +30,7 @@ mod pieces;
 mod resolve;
 mod scalar;
 pub mod schema;
+mod slips;
 mod source;
 pub mod status;
 mod tree;

@@ -167,6 +167,7 @@ fn integer(text: &str, min: i64, max: i64) -> Result<i64, Refused> {
         Ok(value) if canonical && (min..=max).contains(&value) && text != "-0" => Ok(value),
         _ => {
             let range = match (min, max) {
+                (0, 1) => "it takes `1` or `0`".to_owned(),
                 (i64::MIN, i64::MAX) => "it takes an integer, in decimal".to_owned(),
                 (min, i64::MAX) => format!("it takes an integer of at least {min}, in decimal"),
                 (min, max) => format!("it takes an integer from {min} to {max}, in decimal"),

@@ -107,6 +107,11 @@ impl<'a> Lines<'a> {
         }
     }
 
+    /// The whole text.
+    pub fn text(&self) -> &'a str {
+        self.text
+    }
+
     /// Lines end as YAML has it: at `\n`, `\r\n` and a lone `\r`.
     fn starts(&self) -> &[usize] {
         self.starts.get_or_init(|| {

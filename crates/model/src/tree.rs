@@ -8,6 +8,7 @@ use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError};
 use redpak_diagnostics::{Finding, Place};
 
 use crate::codes;
+use crate::slips::{self, Slip};
 use crate::source::{Lines, MAX_BYTES, Mark, Report, SourceText, Span, too_large};
 
 /// Collections are nested at most this deep, aliases included.
@@ -350,12 +351,11 @@ impl Builder<'_, '_> {
             self.depth(MAX_DEPTH + 1, span);
             return;
         }
-        let (message, hint) = match error.kind() {
-            ErrorKind::DirectiveDisallowed => {
-                ("YAML directives are not supported".to_owned(), "remove the line that starts with `%`")
-            }
-            kind => (kind.to_string(), "look at the indentation, quotes and brackets here and above"),
-        };
+        let Slip { message, hint, at } = slips::slip(error.kind(), self.reader.lines.text(), mark);
+        let span = at.map_or(span, |(start, length)| Span {
+            start,
+            end: Mark { column: start.column + length, ..start },
+        });
         self.reader.error(codes::SYNTAX, span, message, hint);
     }
 }

@@ -144,11 +144,13 @@ impl Reader<'_> {
             }
             _ if node.is_nothing() => {}
             _ => {
-                self.wrong_type(node, what, "a mapping: `key: value` lines");
+                self.no_mapping(node, keys, what);
                 fields.damaged.extend(keys.iter().map(|key| key.name));
             }
         }
-        for key in keys.iter().filter(|key| key.mandatory && fields.field(key.name).is_none()) {
+        // A key that is meant by a misspelt one is not missing.
+        let there = |key: &&Key| fields.field(key.name).is_some() || fields.damaged.contains(&key.name);
+        for key in keys.iter().filter(|key| key.mandatory && !there(key)) {
             if matches!(node.data, Data::Mapping(_)) || node.is_nothing() {
                 self.error(
                     codes::MISSING_KEY,
@@ -173,9 +175,13 @@ impl Reader<'_> {
         let mut meant = None;
         if found.is_none() {
             let place = self.place(name.span);
-            meant = nearest(text, keys.iter().map(|key| key.name));
+            // `mode Tmpfs`: the key is followed by its value.
+            let (word, rest) = text.split_once([' ', '=', ':']).unwrap_or((text, ""));
+            let glued = keys.iter().find(|key| key.name.eq_ignore_ascii_case(word)).map(|key| key.name);
+            meant = glued.or_else(|| nearest(text, keys.iter().map(|key| key.name)));
             self.report.error(|| {
                 let hint = match meant {
+                    Some(key) if glued.is_some() => format!("did you mean `{key}: {}`?", short(rest.trim())),
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("the keys here are {}", listed(keys.iter().map(|key| key.name))),
                 };
@@ -263,6 +269,21 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// Text where lines of `key: value` are wanted: often the `:` is missing.
+    fn no_mapping(&mut self, node: &Node, keys: &'static [Key], what: &str) {
+        if let Data::Scalar { text, .. } = &node.data {
+            let (word, rest) = text.split_once([' ', '=', ':']).unwrap_or((text, ""));
+            let key = keys.iter().find(|key| key.name.eq_ignore_ascii_case(word));
+            if let Some(key) = key {
+                let message = format!("{what} is a text: a `: ` is missing behind `{}`", key.name);
+                let hint = format!("write `{}: {}`", key.name, short(rest.trim()));
+                self.error(codes::WRONG_TYPE, node.span, message, hint);
+                return;
+            }
+        }
+        self.wrong_type(node, what, "a mapping: `key: value` lines");
     }
 
     fn wrong_type(&mut self, node: &Node, what: &str, wanted: &str) {
