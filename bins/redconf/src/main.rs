@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use redpak_diagnostics::render::{self, Color, printable};
-use redpak_diagnostics::{Finding, exit};
+use redpak_diagnostics::{Finding, Severity, exit};
 use redpak_model::Names;
 use redpak_model::status::State;
 use redpak_nodes::Refused;
@@ -82,8 +82,11 @@ fn absolute(path: &Path) -> Result<PathBuf, Finding> {
         .map_err(|error| Finding::error("RP0413", format!("cannot find `{}`: {error}", path.display())))
 }
 
+/// Findings on standard error. What could not be judged is told by `check`; here it would be in the way.
 fn report(findings: &[Finding]) {
-    say(&render::text(findings, Color::of(&std::io::stderr())));
+    let shown: Vec<Finding> =
+        findings.iter().filter(|finding| finding.severity > Severity::Note).cloned().collect();
+    say(&render::text(&shown, Color::of(&std::io::stderr())));
 }
 
 /// To standard error. There is no other channel to say that this one is closed.

@@ -230,6 +230,12 @@ impl Build<'_> {
             std::fs::rename(&fresh, path).map_err(|error| write_error("rename", path, &error))?;
             sync(above)
         });
+        let done = done.map_err(|mut finding| {
+            // Nobody knows the name under which it was built.
+            finding.message =
+                finding.message.replace(&fresh.display().to_string(), &path.display().to_string());
+            finding
+        });
         if done.is_err() {
             // Best effort on what this very call made; the first error is what counts.
             let _ = std::fs::remove_dir_all(&fresh);
@@ -330,6 +336,9 @@ pub(crate) fn write_error(what: &str, path: &Path, error: &std::io::Error) -> Fi
     match error.kind() {
         std::io::ErrorKind::PermissionDenied => {
             finding.with_hint("choose a directory that you may write, or run as root")
+        }
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::ReadOnlyFilesystem => {
+            finding.with_hint("nothing can be made there: choose another directory")
         }
         std::io::ErrorKind::StorageFull => finding.with_hint("free some space; nothing was left behind"),
         _ => finding,

@@ -27,12 +27,17 @@ impl<'a> From<&'a Node> for Placed<'a> {
 /// Judges all nodes, root first. `force` makes warnings of errors.
 pub(crate) fn of_family(nodes: &[Node], force: bool) -> Vec<Finding> {
     let placed: Vec<Placed> = nodes.iter().map(Placed::from).collect();
-    (1..=placed.len()).flat_map(|count| of_leaf(&placed[..count], force)).collect()
+    (0..placed.len()).flat_map(|index| of_member(&placed, index, force)).collect()
 }
 
 /// Judges the last node of a family.
-pub(crate) fn of_leaf(family: &[Placed], force: bool) -> Vec<Finding> {
-    let Some((leaf, above)) = family.split_last() else { return Vec::new() };
+pub(crate) fn of_leaf(family: &[Placed]) -> Vec<Finding> {
+    family.len().checked_sub(1).map_or(Vec::new(), |leaf| of_member(family, leaf, false))
+}
+
+/// Judges one node of the family that is to be launched.
+fn of_member(family: &[Placed], index: usize, force: bool) -> Vec<Finding> {
+    let (above, leaf) = (&family[..index], &family[index]);
     let mut findings = Vec::new();
     findings.extend(state(leaf));
     let moved = moved(leaf);

@@ -78,7 +78,7 @@ impl<T> Tree<T> {
         if let Some((top, Some(dir))) = last {
             loader.tree.top = top;
             let path = loader.tree.nodes[top].path.clone();
-            loader.below(&dir, &Place { path, parent: top, depth: 0, refused: None });
+            loader.below(dir, Place { path, parent: top, depth: 0, refused: None });
         }
         Ok(loader.tree)
     }
@@ -111,6 +111,13 @@ struct Place {
     depth: usize,
     /// Why no node below it is believed.
     refused: Option<Finding>,
+}
+
+/// A directory on the way down, and the names in it that are still to be looked at.
+struct Level {
+    dir: OwnedFd,
+    place: Place,
+    names: std::vec::IntoIter<OsString>,
 }
 
 struct Loader<'a, T> {
@@ -161,7 +168,7 @@ impl<T> Loader<'_, T> {
                 })
             })
             .collect();
-        let mut findings = family.map_or(Vec::new(), |family| of_leaf(&family, false));
+        let mut findings = family.map_or(Vec::new(), |family| of_leaf(&family));
         for finding in findings.iter_mut().filter(|finding| finding.code == codes::DISABLED) {
             // Somebody's will, and not a mistake.
             finding.severity = Severity::Warning;
@@ -169,52 +176,62 @@ impl<T> Loader<'_, T> {
         findings
     }
 
-    /// All nodes below a directory.
-    fn below(&mut self, dir: &OwnedFd, place: &Place) {
-        let names = match directories(dir) {
-            Ok(names) => names,
-            // Private data of somebody else; nobody could be launched from there either.
-            Err(Errno::ACCESS | Errno::BADF) => return,
-            Err(errno) => {
-                let finding = walk::cannot_list(&place.path, errno);
-                self.tree.nodes[place.parent].findings.push(finding);
-                return;
-            }
-        };
-        for name in names {
-            if is_place_for_nodes(&name, place.depth == 0) {
-                self.directory(dir, &name, place);
+    /// All nodes below a directory. Not by recursion: how deep a tree is, is for others to say.
+    fn below(&mut self, dir: OwnedFd, place: Place) {
+        let mut way: Vec<Level> = self.level(dir, place).into_iter().collect();
+        while let Some(level) = way.last_mut() {
+            let Some(name) = level.names.next() else {
+                way.pop();
+                continue;
+            };
+            if let Some((dir, place)) = self.directory(&level.dir, &name, &level.place) {
+                way.extend(self.level(dir, place));
             }
         }
     }
 
-    fn directory(&mut self, above: &OwnedFd, name: &OsStr, place: &Place) {
+    fn level(&mut self, dir: OwnedFd, place: Place) -> Option<Level> {
+        match directories(&dir) {
+            Ok(mut names) => {
+                names.retain(|name| is_place_for_nodes(name, place.depth == 0));
+                Some(Level { dir, place, names: names.into_iter() })
+            }
+            // Private data of somebody else; nobody could be launched from there either.
+            Err(Errno::ACCESS | Errno::BADF) => None,
+            Err(errno) => {
+                let finding = walk::cannot_list(&place.path, errno);
+                self.tree.nodes[place.parent].findings.push(finding);
+                None
+            }
+        }
+    }
+
+    /// Looks at a directory; gives it back when there is more to be looked for in it.
+    fn directory(&mut self, above: &OwnedFd, name: &OsStr, place: &Place) -> Option<(OwnedFd, Place)> {
         let path = place.path.join(name);
         let opened = match enter(above, name) {
             Ok(opened) => opened,
             // Removed meanwhile, or a link by now: not a node's directory.
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ACCESS) => return,
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ACCESS) => return None,
             Err(errno) => {
                 let finding = walk::cannot_list(&path, errno);
                 self.tree.nodes[place.parent].findings.push(finding);
-                return;
+                return None;
             }
         };
         let is_node = statat(&opened, STATUS, AtFlags::SYMLINK_NOFOLLOW).is_ok();
         if !is_node && place.depth >= DEPTH {
-            return;
+            return None;
         }
         if is_node && path.components().count() > walk::DEPTH + 1 {
             self.refuse(path.clone(), place.parent, walk::too_deep(&path));
-            return;
+            return None;
         }
-        let again = opened.try_clone();
+        let again = opened.try_clone().ok();
         match (walk::step(path.clone(), opened, self.uid), &place.refused) {
             (Ok(step), None) if is_node => {
-                let (index, dir) = self.node(step, Some(place.parent));
-                if let Some(dir) = dir {
-                    self.below(&dir, &Place { path, parent: index, depth: 0, refused: None });
-                }
+                let (parent, dir) = self.node(step, Some(place.parent));
+                Some((dir?, Place { path, parent, depth: 0, refused: None }))
             }
             (judged, refused) => {
                 let refused = refused.clone().or(judged.err());
@@ -223,9 +240,7 @@ impl<T> Loader<'_, T> {
                     parent = self.refuse(path.clone(), parent, refused.clone());
                 }
                 let depth = if is_node { 0 } else { place.depth + 1 };
-                if let Ok(dir) = again {
-                    self.below(&dir, &Place { path, parent, depth, refused });
-                }
+                Some((again?, Place { path, parent, depth, refused }))
             }
         }
     }

@@ -99,6 +99,13 @@ fn all(tree: &Tree<Seen>, names: &Names) -> Vec<Shown> {
         if let Some(parent) = node.parent {
             shown[parent].children.push(index);
             shown[index].inherited = shown[parent].inherited + shown[parent].packages.unwrap_or(0);
+            if shown[parent].state == State::Disabled && shown[index].state == State::Enabled {
+                shown[index].state = State::Disabled;
+                shown[index].reason = Some(match &shown[parent].reason {
+                    Some(above) => above.clone(),
+                    None => format!("the node above it, `{}`, is disabled", shown[parent].path.display()),
+                });
+            }
         }
     }
     shown

@@ -1,64 +1,19 @@
 //! Nodes on a real file system: what is believed, what is refused, and that a failed creation leaves nothing.
 
+mod ground;
+mod hostile;
+mod races;
+mod trees;
+
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use redpak_model::status::State;
-use redpak_nodes::templates::Template;
-use redpak_nodes::{Creation, Family, LoadOptions, Refused, create, descendants, status_file};
+use redpak_nodes::{Creation, LoadOptions, Refused, create, descendants, status_file};
 
-struct Ground {
-    dir: tempfile::TempDir,
-    uid: u32,
-}
-
-impl Ground {
-    fn new() -> Self {
-        let dir = tempfile::Builder::new().prefix("redpak-nodes.").tempdir().expect("a directory");
-        Self { dir, uid: redpak_nodes::names::caller().0 }
-    }
-
-    fn at(&self, name: &str) -> PathBuf {
-        // The test's own directory may be reached through a link.
-        fs::canonicalize(self.dir.path()).expect("it exists").join(name)
-    }
-
-    fn create_with(&self, name: &str, template: Option<&str>) -> Result<PathBuf, Refused> {
-        let creation = Creation {
-            path: self.at(name),
-            alias: None,
-            template: template.map(|text| Template { normal: text.to_owned(), admin: None }),
-            model: None,
-            template_dir: "/nonexistent".into(),
-        };
-        let names = redpak_nodes::names::gather(&BTreeMap::new());
-        create(&creation, &names, self.uid).map(|created| created.path)
-    }
-
-    fn create(&self, name: &str) -> PathBuf {
-        self.create_with(name, None).unwrap_or_else(|Refused(findings)| panic!("{name}: {findings:?}"))
-    }
-
-    fn load(&self, path: &Path) -> Result<Family, Vec<&'static str>> {
-        self.load_with(path, LoadOptions::default())
-    }
-
-    fn load_with(&self, path: &Path, options: LoadOptions) -> Result<Family, Vec<&'static str>> {
-        Family::load(path, self.uid, options).map_err(|Refused(findings)| {
-            findings.iter().filter(|finding| finding.is_error()).map(|finding| finding.code).collect()
-        })
-    }
-
-    #[track_caller]
-    fn refused(&self, path: &Path, code: &str) {
-        match self.load(path) {
-            Ok(_) => panic!("{} was believed", path.display()),
-            Err(codes) => assert!(codes.contains(&code), "{codes:?} has no {code}"),
-        }
-    }
-}
+use ground::{Ground, listing};
 
 #[test]
 fn a_family_is_loaded_root_first_across_plain_directories() {
@@ -297,16 +252,4 @@ fn what_a_cut_off_command_left_is_no_node_and_is_swept() {
     ground.create("r/a");
     assert!(!left.exists() && !ground.at("r/.redpak-new-1").exists());
     assert!(busy.exists(), "somebody is at work there");
-}
-
-fn listing(path: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(path).expect("listed").flatten() {
-        found.push(entry.path());
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            found.extend(listing(&entry.path()));
-        }
-    }
-    found.sort();
-    found
 }
