@@ -191,3 +191,20 @@ pub(crate) fn beneath(dir: impl AsFd, path: &Path, flags: OFlags) -> Result<Owne
         ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_on_the_host_are_told_apart() {
+        let mut facts = HostFacts::default();
+        let paths = ["/", "/proc/self/status", "/dev/null", "/proc/self/root", "/dev/redpak-no-such-device"];
+        for path in paths {
+            gather(&mut facts, &[], 0, &Source { host: path.into(), lies: Lies::Host });
+        }
+        let kinds = paths.map(|path| facts.host.get(Path::new(path)).copied());
+        let (directory, file, device) = (FileKind::Directory, FileKind::File, FileKind::Device);
+        assert_eq!(kinds, [Some(directory), Some(file), Some(device), Some(directory), None]);
+    }
+}

@@ -139,12 +139,7 @@ fn unjudged(plan: &LaunchPlan, out: &mut Writer) {
             ));
         }
     }
-    let is_file = |origin: &str| {
-        let is_command =
-            |kind: &MountKind| matches!(kind, MountKind::File { content: Content::Command(_), .. });
-        plan.mounts.iter().any(|mount| mount.origin == origin && is_command(&mount.kind))
-    };
-    for one in plan.unjudged.iter().filter(|one| !is_file(&one.origin)) {
+    for one in &plan.unjudged {
         let (how, what, text) =
             (if one.left_out { "left out" } else { "as it stands" }, &one.what, &one.text);
         out.comment(format!("{how}: {what} is decided by a command, which was not run: {text:?}"));

@@ -50,7 +50,8 @@ pub struct LaunchPlan {
     pub die_with_parent: bool,
     /// Program and arguments.
     pub command: Vec<String>,
-    /// What commands decide that were not run. Such a plan is for showing, and is refused by the executor.
+    /// What else commands decide that were not run ([`Content::Command`] is one too). Such a plan is for showing, and is
+    /// refused by the executor.
     pub unjudged: Vec<NotJudged>,
 }
 

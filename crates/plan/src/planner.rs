@@ -1,7 +1,7 @@
 //! The plan of an ordinary launch, put together from its parts.
 
 use redpak_diagnostics::Finding;
-use redpak_model::effective::{Effective, ExportKind, Share, Sourced};
+use redpak_model::effective::{Effective, ExportKind, Share, Sourced, Unjudged, VariableAction};
 
 use crate::codes;
 use crate::environment::environ;
@@ -112,11 +112,25 @@ fn root_size(mounts: &[Mount]) -> u64 {
     ROOT_SIZE + files.saturating_sub(SMALL_FILES)
 }
 
-/// What commands decide that were not run, for the plan to show.
+/// What commands decide that were not run, for the plan to show. Files say it themselves.
 fn not_judged(effective: &Effective) -> Vec<NotJudged> {
+    let is_file = |one: &Unjudged| {
+        effective.exports.iter().any(|export| match &export.kind {
+            ExportKind::Execfd { command, .. } => refused::decides(one, command, &export.origin),
+            _ => false,
+        })
+    };
+    // The same command may stand in both: told twice is better than not at all.
+    let is_variable = |one: &Unjudged| {
+        effective.environ.iter().any(|variable| match &variable.value.action {
+            VariableAction::Command(command) => refused::decides(one, command, &variable.origin),
+            _ => false,
+        })
+    };
     effective
         .unjudged
         .iter()
+        .filter(|one| !is_file(one) || is_variable(one))
         .map(|one| NotJudged {
             what: one.what.clone(),
             text: one.text.clone(),

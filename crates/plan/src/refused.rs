@@ -3,7 +3,9 @@
 
 use redpak_diagnostics::{Finding, Place};
 use redpak_model::codes::{NOT_JUDGED, NOT_SUPPORTED};
-use redpak_model::effective::{Effective, ExportKind, Settings, Share, Sourced, VariableAction};
+use redpak_model::effective::{
+    Effective, ExportKind, Origin, Settings, Share, Sourced, Unjudged, VariableAction,
+};
 
 /// One finding, an error, for each value that cannot be put in force.
 pub fn refused(effective: &Effective) -> Vec<Finding> {
@@ -83,10 +85,11 @@ pub fn unjudged(effective: &Effective) -> Vec<Finding> {
     };
     let mut findings: Vec<Finding> =
         effective.unjudged.iter().map(|one| found(&one.what, &one.text, &one.origin.place)).collect();
-    let told = |place: &Place| effective.unjudged.iter().any(|one| one.origin.place == *place);
+    let told =
+        |command: &str, entry: &Origin| effective.unjudged.iter().any(|one| decides(one, command, entry));
     for export in &effective.exports {
         if let ExportKind::Execfd { command, output: None } = &export.kind
-            && !told(&export.origin.place)
+            && !told(command, &export.origin)
         {
             let what = format!("the export at `{}`", export.mount.display());
             findings.push(found(&what, command, &export.origin.place));
@@ -94,11 +97,16 @@ pub fn unjudged(effective: &Effective) -> Vec<Finding> {
     }
     for variable in &effective.environ {
         if let VariableAction::Command(command) = &variable.value.action
-            && !told(&variable.origin.place)
+            && !told(command, &variable.origin)
         {
             let what = format!("the variable `{}`", variable.value.key);
             findings.push(found(&what, command, &variable.origin.place));
         }
     }
     findings
+}
+
+/// Whether this is said of a command of an entry: it stands in the same file, at the value's place.
+pub(crate) fn decides(one: &Unjudged, command: &str, entry: &Origin) -> bool {
+    one.text == command && (one.origin.node, one.origin.layer) == (entry.node, entry.layer)
 }

@@ -103,9 +103,13 @@ fn a_command_that_was_not_run_is_shown_and_never_replayed() {
     let mut world = world(2);
     let kind = ExportKind::Execfd { command: evil.clone(), output: None };
     world.export(1, "/etc/passwd", kind);
-    let unjudged =
-        |what: &str, left_out, origin| Unjudged { what: what.into(), text: evil.clone(), left_out, origin };
-    let variable = Variable { key: "K".into(), action: VariableAction::Command(evil.clone()) };
+    let unjudged = |what: &str, left_out, origin| Unjudged {
+        what: what.into(),
+        text: if what.contains("variable") { format!("{evil}v") } else { evil.clone() },
+        left_out,
+        origin,
+    };
+    let variable = Variable { key: "K".into(), action: VariableAction::Command(format!("{evil}v")) };
     world.effective.environ = vec![world.sourced(1, 9, variable)];
     world.effective.unjudged = vec![
         unjudged("the export at `/etc/passwd`", false, world.effective.exports[0].origin.clone()),
@@ -116,7 +120,7 @@ fn a_command_that_was_not_run_is_shown_and_never_replayed() {
     for shell in ["sh", "bash"] {
         let out = replay(shell, &rendering);
         assert!(!out.contains("--ro-bind-data"), "{out}");
-        assert!(out.contains(&format!("--setenv\nK\n$({evil})\n")), "{out}");
+        assert!(out.contains(&format!("--setenv\nK\n$({evil}v)\n")), "{out}");
         assert!(!mark.exists(), "{shell} ran it: {}", rendering.script);
     }
     let comments: Vec<&str> = rendering.script.lines().take_while(|line| line.starts_with("# ")).collect();

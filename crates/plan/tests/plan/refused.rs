@@ -1,7 +1,8 @@
 //! What is refused by name.
 
 use redpak_model::effective::{
-    Account, CallAction, Landlock, NodeLimits, Rlimit, Seccomp, Share, Unjudged, Variable, VariableAction,
+    Account, CallAction, ExportKind, Landlock, NodeLimits, Rlimit, Seccomp, Share, Unjudged, Variable,
+    VariableAction,
 };
 use redpak_plan::{TransactionView, transaction_plan};
 
@@ -119,6 +120,8 @@ fn what_a_command_decides_is_refused_unless_it_is_to_be_shown() {
     let variable =
         |world: &World, line, key: &str, action| world.sourced(1, line, Variable { key: key.into(), action });
     let command = VariableAction::Command("id -u".into());
+    let file = ExportKind::Execfd { command: "id -g".into(), output: None };
+    world.export(0, "/etc/x", file);
     let environ = vec![
         variable(&world, 4, "A", command),
         variable(&world, 5, "B", VariableAction::Set("x$(id)".into())),
@@ -137,18 +140,25 @@ fn what_a_command_decides_is_refused_unless_it_is_to_be_shown() {
             left_out: true,
             origin: world.sourced(0, 6, ()).origin,
         },
+        // At the place of the path: the export's own is that of its mount.
+        Unjudged {
+            what: "the export at `/etc/x`".into(),
+            text: "id -g".into(),
+            left_out: false,
+            origin: world.sourced(0, 12, ()).origin,
+        },
     ];
     let (plan, findings) = world.request(false);
     assert!(plan.is_none());
-    assert_eq!(codes(&findings), ["RP0213"; 3]);
-    assert_eq!(places(&findings), ["n1.yaml:5:3", "n0.yaml:6:3", "n1.yaml:4:3"]);
-    assert_eq!(codes(&package_work(&world)), ["RP0213"; 3]);
+    assert_eq!(codes(&findings), ["RP0213"; 4]);
+    assert_eq!(places(&findings), ["n1.yaml:5:3", "n0.yaml:6:3", "n0.yaml:12:3", "n1.yaml:4:3"]);
+    assert_eq!(codes(&package_work(&world)), ["RP0213"; 4]);
     let (plan, findings) = world.request(true);
     assert_eq!(findings, []);
     let plan = plan.unwrap();
     for (key, value) in [("A", "$(id -u)"), ("B", "x$(id)")] {
         assert!(plan.environ.contains(&(key.into(), value.into())), "{:?}", plan.environ);
     }
-    assert_eq!(plan.unjudged.len(), 2);
+    assert_eq!(plan.unjudged.len(), 2, "the file's is in its content");
     assert!(plan.unjudged[1].left_out && plan.unjudged[1].origin == "n0.yaml:6:3");
 }
