@@ -163,13 +163,22 @@ parent, all commands of one file in one launch. It must end with 0, in time. `ch
 | --- | --- |
 ";
 
+/// Limits that are private to the crates that keep them; the tests compare.
+pub const REPLACEMENTS: &str = "names in names 16 deep; 10000 in a text; 64 KiB as a result";
+/// As [`REPLACEMENTS`].
+pub const COMMANDS_OF_A_FILE: &str = "10 s; 16 MiB of output";
+/// As [`REPLACEMENTS`].
+pub const COMMANDS_OF_A_FAMILY: &str = "60 s";
+
 fn limits() -> String {
     let rows = [
         ("a file", format!("{} MiB", MAX_BYTES >> 20)),
         ("nesting", format!("{MAX_DEPTH} levels")),
         ("values in a file", format!("{MAX_NODES}, aliases expanded; {MAX_ALIAS_NODES} out of aliases")),
         ("documents in a file", "1; no tags, no merge keys (`<<`), no key twice".to_owned()),
-        ("replacements", "names in names 16 deep; 10,000 in a text; 64 KiB as a result".to_owned()),
+        ("replacements", REPLACEMENTS.to_owned()),
+        ("commands of one file", COMMANDS_OF_A_FILE.to_owned()),
+        ("commands of a family", COMMANDS_OF_A_FAMILY.to_owned()),
         ("output of a command", format!("{} KiB as text", commands::MAX_TEXT >> 10)),
         ("content of an `Execfd` file", format!("{} MiB", commands::MAX_FILE >> 20)),
     ];

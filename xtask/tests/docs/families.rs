@@ -202,11 +202,7 @@ fn expected(nodes: &[NodeText], block: &Block) -> Option<String> {
         let before = text.lines().filter(|known| known.starts_with(&format!("{name}: "))).count();
         let found = all.iter().filter(|known| known.starts_with(&format!("{name}: "))).nth(before);
         // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "{}",
-            found.map_or_else(|| format!("(nothing is in force for {name})"), Clone::clone)
-        );
+        let _ = writeln!(text, "{}", found.map_or_else(|| format!("{name}: (nothing)"), Clone::clone));
     }
     Some(text)
 }
@@ -266,8 +262,5 @@ fn what_is_not_so_is_corrected() {
     let (corrected, count) = corrected(guide);
     assert_eq!(count, 2);
     assert!(corrected.contains("error[RP0110]: unknown key `umsk`"), "{corrected}");
-    assert!(
-        corrected.contains("\numask: 027  <- r, line 3\n(nothing is in force for hostname)\n"),
-        "{corrected}"
-    );
+    assert!(corrected.contains("\numask: 027  <- r, line 3\nhostname: (nothing)\n"), "{corrected}");
 }

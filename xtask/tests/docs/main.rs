@@ -4,5 +4,6 @@
 mod corpus;
 mod families;
 mod generated;
+mod links;
 mod schemas;
 mod yaml;
