@@ -54,7 +54,10 @@ pub fn commands(family: &[NodeText], admin: bool) -> Vec<Command> {
     let mut commands = Vec::new();
     for (node, layer, source) in files {
         // A command cannot be written without one of these; most files have neither, and need not be read for it.
-        let possible = source.text.contains("$(") || source.text.to_ascii_lowercase().contains("execfd");
+        let text = &source.text;
+        let possible = text.contains("$(")
+            || text.contains('\\')
+            || text.to_ascii_lowercase().contains("execfd");
         if !possible {
             continue;
         }

@@ -55,7 +55,9 @@ impl Refused {
                 self.key(&format!("{key}: {}", path.display()), &origin.place);
             }
         }
-        self.set("share_time", share.time.as_ref());
+        // To share the host's clocks is what every launch does.
+        let time = share.time.as_ref().filter(|time| time.value != Share::Shared);
+        self.set("share_time", time);
         self.set("time-offsets.monotonic", settings.time_offsets.monotonic.as_ref());
         self.set("time-offsets.boottime", settings.time_offsets.boottime.as_ref());
     }
