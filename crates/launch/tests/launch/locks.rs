@@ -24,6 +24,7 @@ pub const TESTS: &[Test] = &[
     test("a_lock_of_somebody_else_stops_the_launch", BOTH, a_lock_of_somebody_else_stops_the_launch),
     test("only_regular_files_are_locked", BOTH, only_regular_files_are_locked),
     test("a_lock_never_leads_out", BOTH, a_lock_never_leads_out),
+    test("a_lock_on_what_is_swapped_waits_for_nobody", BOTH, a_lock_on_what_is_swapped_waits_for_nobody),
     test("a_lock_on_a_device_does_not_open_it", ROOT, a_lock_on_a_device_does_not_open_it),
     test("a_function_is_locked_for_too", BOTH, a_function_is_locked_for_too),
     test("many_locks_are_held_or_refused", BOTH, many_locks_are_held_or_refused),
@@ -193,6 +194,33 @@ fn a_lock_never_leads_out(who: Who) {
     assert!(is_free(&out) && !is_free(&node.path().join("data2/lock")));
     drop(child.stdin.take());
     assert_eq!(child.wait().unwrap().code(), Some(3));
+}
+
+fn a_lock_on_what_is_swapped_waits_for_nobody(who: Who) {
+    let node = directory(who);
+    populate(who, node.path(), &["data/lock"]);
+    let fifo = node.path().join("data/fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    give(who, &fifo);
+    let mut plan = waiting(who, node.path(), &["/data/lock"]);
+    plan.command[2] = "true".into();
+    let swapper = crate::mounts::Swapper::start(&node.path().join("data"), "lock", "fifo");
+    let (mut good, mut refused) = (0, 0);
+    for _ in 0..200 {
+        let begun = Instant::now();
+        match run(who, &plan) {
+            ran if ran.code == Some(0) => good += 1,
+            ran => {
+                let error = ran.refused();
+                let expected = ["it is a FIFO", "it changed while it was opened"];
+                assert!(expected.iter().any(|words| error.contains(words)), "{error}");
+                refused += 1;
+            }
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "nobody opens the other end");
+    }
+    drop(swapper);
+    assert!(good > 0 && refused > 0, "{good} good, {refused} refused");
 }
 
 fn a_lock_on_a_device_does_not_open_it(who: Who) {
