@@ -205,7 +205,8 @@ fn the_index_lists_all() {
         std::fs::write(&path, expected).expect("the index");
         return;
     }
-    assert_eq!(text, expected, "REDPAK_BLESS=1 writes the index");
+    let differs = text.lines().zip(expected.lines()).find(|(is, should)| is != should);
+    assert!(text == expected, "REDPAK_BLESS=1 writes the index; the first difference is {differs:?}");
 }
 
 /// Whether a text is what a pattern says.
