@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use redpak_diagnostics::render::{self, Color, Tool};
 use redpak_diagnostics::{Finding, Severity, exit};
+use redpak_model::effective::Inheritance;
 use redpak_model::{Layer, Names, NodeText};
 use redpak_nodes::{Refused, Tree};
 use serde_json::{Map, json};
@@ -79,6 +80,8 @@ impl Once {
 
 /// The findings of all nodes of a tree, in its order, whatever thread found them.
 fn judge(tree: &Tree<()>, names: &Names) -> Vec<Finding> {
+    let root = tree.nodes.first().and_then(|root| root.read.as_ref());
+    let judge = Judge { names, compatible: root.is_none_or(|root| may_be_compatible(&root.text)) };
     let above = tree.nodes[..tree.top].iter().flat_map(|node| node.findings.clone());
     let nodes: Vec<usize> = (tree.top..tree.nodes.len()).collect();
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -89,7 +92,7 @@ fn judge(tree: &Tree<()>, names: &Names) -> Vec<Finding> {
             .map(|nodes| {
                 scope.spawn(move || {
                     let mut found = Once::default();
-                    for finding in nodes.iter().flat_map(|node| of_node(tree, *node, names)) {
+                    for finding in nodes.iter().flat_map(|node| judge.of_node(tree, *node)) {
                         found.add(finding);
                     }
                     found.findings
@@ -108,26 +111,47 @@ fn judge(tree: &Tree<()>, names: &Names) -> Vec<Finding> {
     above.chain(of_nodes).collect()
 }
 
-fn of_node(tree: &Tree<()>, index: usize, names: &Names) -> Vec<Finding> {
-    let node = &tree.nodes[index];
-    let mut findings = node.findings.clone();
-    match tree.texts(index) {
-        Some(family) => findings.extend(of_family(&family, names)),
-        // The family is not whole; what the node's own files say can be judged by itself.
-        None => findings.extend(node.read.iter().flat_map(|read| of_files(&read.text))),
-    }
-    findings
+/// Whether a root node's files may say that its family is merged as red-pak 2.5 does.
+fn may_be_compatible(root: &NodeText) -> bool {
+    let says = |source, layer| match redpak_model::parse(source, layer).0 {
+        Some(file) => file.config.inheritance.is_some_and(|set| set.value == Inheritance::Compatible),
+        None => true,
+    };
+    says(&root.normal, Layer::Normal) || root.admin.as_ref().is_some_and(|admin| says(admin, Layer::Admin))
 }
 
-fn of_family(family: &[NodeText], names: &Names) -> Vec<Finding> {
-    // Without an admin file anywhere, administration finds the same.
-    let admin = family.iter().any(|node| node.admin.is_some());
-    let mut findings = Vec::new();
-    for admin in [false, true].into_iter().take(1 + usize::from(admin)) {
-        findings.extend(redpak_model::effective(family, admin, names).1);
-        findings.extend(redpak_model::strictly(family, admin, names));
+/// What is the same for all nodes of a tree.
+#[derive(Clone, Copy)]
+struct Judge<'a> {
+    names: &'a Names,
+    /// What strict inheritance would refuse is worth asking.
+    compatible: bool,
+}
+
+impl Judge<'_> {
+    fn of_node(self, tree: &Tree<()>, index: usize) -> Vec<Finding> {
+        let node = &tree.nodes[index];
+        let mut findings = node.findings.clone();
+        match tree.texts(index) {
+            Some(family) => findings.extend(self.of_family(&family)),
+            // The family is not whole; what the node's own files say can be judged by itself.
+            None => findings.extend(node.read.iter().flat_map(|read| of_files(&read.text))),
+        }
+        findings
     }
-    findings
+
+    fn of_family(self, family: &[NodeText]) -> Vec<Finding> {
+        // Without an admin file anywhere, administration finds the same.
+        let admin = family.iter().any(|node| node.admin.is_some());
+        let mut findings = Vec::new();
+        for admin in [false, true].into_iter().take(1 + usize::from(admin)) {
+            findings.extend(redpak_model::effective(family, admin, self.names).1);
+            if self.compatible {
+                findings.extend(redpak_model::strictly(family, admin, self.names));
+            }
+        }
+        findings
+    }
 }
 
 fn of_files(text: &NodeText) -> Vec<Finding> {

@@ -87,7 +87,7 @@ impl Writer<'_> {
         self.seccomp();
         self.landlock();
         self.rlimits();
-        self.sheet.note(2, "nobody says anything of what follows");
+        self.sheet.note(2, "what nobody says:");
         for default in defaults::settings(settings) {
             if default.said {
                 let value = if default.key == "umask" {
@@ -140,10 +140,11 @@ impl Writer<'_> {
         if capabilities.is_empty() {
             return;
         }
+        let name_width = capabilities.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 1;
         self.sheet.line("  capabilities:", "");
         for (name, keep) in capabilities {
             let name = format!("{name},");
-            let show = |keep: &bool| format!("{{cap: {name:23} add: {}}}", u8::from(*keep));
+            let show = |keep: &bool| format!("{{cap: {name:name_width$} add: {}}}", u8::from(*keep));
             self.line(4, "- ", keep, show);
         }
     }

@@ -72,6 +72,9 @@ fn render(section: &[Line], comments: bool) -> String {
 /// A text as a YAML scalar, quoted where it could be taken for something else.
 pub fn scalar(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/_.-+@".contains(c);
+    if text.starts_with('/') && text.split(':').all(|item| !item.is_empty() && item.chars().all(plain)) {
+        return text.to_owned();
+    }
     let word = !["true", "false", "null", "yes", "no", "on", "off", "y", "n", "."]
         .contains(&text.to_ascii_lowercase().as_str());
     let first = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '_');
@@ -91,6 +94,8 @@ mod tests {
     fn scalars_are_quoted_where_they_must_be() {
         for (text, written) in [
             ("/usr/bin", "/usr/bin"),
+            ("/usr/bin:/bin", "/usr/bin:/bin"),
+            ("/usr/bin:", "\"/usr/bin:\""),
             ("disabled", "disabled"),
             ("027", "\"027\""),
             ("No", "\"No\""),
