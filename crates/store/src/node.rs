@@ -44,8 +44,9 @@ impl Node {
 
     fn from_dir(dir: Dir) -> Result<Self> {
         let missing = || {
-            Error::new(ErrorKind::Missing, format!("{} has no generations", dir.path().display()))
-                .with_hint("`redconf create` gives a node its first: restore its `.redpak`, or create it anew")
+            Error::new(ErrorKind::Missing, format!("{} has no generations", dir.path().display())).with_hint(
+                "`redconf create` gives a node its first: restore its `.redpak`, or create it anew",
+            )
         };
         let redpak = dir.open_if_there(REDPAK_DIR)?.ok_or_else(missing)?;
         let generations = redpak.open_if_there(GENERATIONS)?.ok_or_else(missing)?;
