@@ -11,6 +11,7 @@ mod golden;
 mod happy;
 mod inheritance;
 mod noise;
+mod random;
 mod schema;
 mod status;
 mod syntax;

@@ -15,7 +15,7 @@
 //! `value@node [what it overrode]`, an `a` for an admin file, then ` ! CODE place [related places]` for each finding;
 //! lines of files are those that entries stand on, from 3. An error leaves no value and no warning.
 
-mod show;
+pub mod show;
 
 use std::collections::BTreeMap;
 

@@ -121,7 +121,7 @@ fn node_of<T>(sourced: &Sourced<T>, value: String) -> String {
     format!("{}: {value}", sourced.origin.node).trim().to_owned()
 }
 
-fn rlimit(limit: Rlimit) -> String {
+pub fn rlimit(limit: Rlimit) -> String {
     let one = |value: Option<u64>| value.map_or_else(|| "max".to_owned(), |value| value.to_string());
     format!("{}:{}", one(limit.soft), one(limit.hard))
 }
@@ -135,12 +135,12 @@ fn action(action: CallAction) -> String {
     }
 }
 
-fn seccomp(filter: &Seccomp) -> String {
+pub fn seccomp(filter: &Seccomp) -> String {
     let rules = filter.rules.iter().map(|rule| format!("{}={}", rule.calls.join("+"), action(rule.action)));
     std::iter::once(action(filter.default)).chain(rules).collect::<Vec<_>>().join(" ")
 }
 
-fn landlock(rules: &Landlock) -> String {
+pub fn landlock(rules: &Landlock) -> String {
     let ports = |name: &str, ports: &Option<Vec<u16>>| {
         let join = |ports: &Vec<u16>| ports.iter().map(u16::to_string).collect::<Vec<_>>().join("+");
         ports.as_ref().map(|ports| format!("{name}={}", join(ports)))
