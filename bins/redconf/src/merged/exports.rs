@@ -36,6 +36,12 @@ impl Writer<'_> {
             let decided = matches!(export.kind, ExportKind::Execfd { .. });
             let comment = self.comment(&export.origin, decided);
             self.sheet.line(entry, comment);
+            let last = effective.exports.iter().rfind(|other| other.mount == export.mount);
+            if last.is_some_and(|last| std::ptr::eq(last, export)) {
+                let overridden = self.overridden.iter().filter(|other| other.mount == export.mount);
+                let origins: Vec<_> = overridden.map(|other| other.origin.clone()).collect();
+                self.overrode(4, &origins);
+            }
         }
     }
 }

@@ -8,8 +8,8 @@ mod settings;
 mod sheet;
 
 use redpak_diagnostics::Finding;
-use redpak_model::Names;
-use redpak_model::effective::{Effective, Origin, Sourced, Unjudged, VariableAction};
+use redpak_model::effective::{Effective, Export, Origin, Sourced, Unjudged, VariableAction};
+use redpak_model::{Names, NodeText};
 use redpak_nodes::{Family, LoadOptions, Refused};
 use serde_json::json;
 
@@ -19,25 +19,36 @@ use sheet::{Sheet, literal, scalar};
 
 pub use exports::{mode, source};
 
-/// Version of the JSON: `{version, effective, defaults}`; `effective` as the types of the model are, `defaults` a list
-/// of `{key, value}` for what nobody sets.
+/// Version of the JSON: `{version, effective, overridden_exports, defaults}`; `effective` as the types of the model are,
+/// `overridden_exports` a list of `{mount, origin}`, `defaults` a list of `{key, value}` for what nobody sets.
 const VERSION: u32 = 1;
 
 pub fn run(arguments: &ShowArguments, names: &Names) -> Result<(), Refused> {
     let family = Family::load(&absolute(&arguments.path)?, names.uid, LoadOptions { force: true })?;
     let (effective, findings) = family.effective(arguments.admin, names)?;
     report(&findings);
+    let overridden = overridden_exports(&family.texts(), &effective, names);
     let cannot = |error| Finding::error("RP0422", format!("cannot print: {error}"));
     if arguments.json {
         let defaults: Vec<_> = defaults::all(&effective, names)
             .into_iter()
             .map(|default| json!({ "key": default.key, "value": default.value }))
             .collect();
-        let effective = serde_json::to_value(&effective).map_err(cannot)?;
-        crate::print_json(&json!({ "version": VERSION, "effective": effective, "defaults": defaults }))?;
+        let overridden: Vec<_> = overridden
+            .iter()
+            .map(|export| json!({ "mount": export.mount, "origin": export.origin }))
+            .collect();
+        crate::print_json(&json!({
+            "version": VERSION,
+            "effective": serde_json::to_value(&effective).map_err(cannot)?,
+            "overridden_exports": overridden,
+            "defaults": defaults,
+        }))?;
         return Ok(());
     }
-    let text = Writer::new(&effective, names).sheet().render(!arguments.yaml);
+    let text = Writer { effective: &effective, names, overridden: &overridden, sheet: Sheet::default() }
+        .sheet()
+        .render(!arguments.yaml);
     crate::print(text.trim_end())?;
     Ok(())
 }
@@ -46,14 +57,32 @@ pub fn run(arguments: &ShowArguments, names: &Names) -> Result<(), Refused> {
 struct Writer<'a> {
     effective: &'a Effective,
     names: &'a Names,
+    overridden: &'a [Export],
     sheet: Sheet,
 }
 
-impl<'a> Writer<'a> {
-    fn new(effective: &'a Effective, names: &'a Names) -> Self {
-        Self { effective, names, sheet: Sheet::default() }
+/// Exports that a file of the family asks for, and that another one at the same path takes the place of: they are in
+/// force further up, or without the admin files.
+fn overridden_exports(texts: &[NodeText], effective: &Effective, names: &Names) -> Vec<Export> {
+    let leaf = texts.len().saturating_sub(1);
+    let mut overridden: Vec<Export> = Vec::new();
+    for admin in [true, false].into_iter().filter(|admin| *admin <= effective.admin) {
+        for count in (1..=texts.len()).rev() {
+            let above = redpak_model::effective(&texts[..count], admin, names).0;
+            for export in above.into_iter().flat_map(|above| above.exports) {
+                let reaches = !export.private || export.level == leaf;
+                let known = |other: &Export| other.origin == export.origin;
+                let replaced = effective.exports.iter().any(|other| other.mount == export.mount);
+                if reaches && replaced && !effective.exports.iter().chain(&overridden).any(known) {
+                    overridden.push(export);
+                }
+            }
+        }
     }
+    overridden
+}
 
+impl<'a> Writer<'a> {
     fn sheet(mut self) -> Sheet {
         self.head();
         self.settings();

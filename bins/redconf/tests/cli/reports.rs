@@ -122,6 +122,29 @@ fn mergeconfig_shows_every_value_with_its_origin() {
     assert!(merged["defaults"].as_array().expect("a list").iter().any(|set| set["key"] == "gpgcheck"));
 }
 
+#[test]
+fn mergeconfig_names_the_exports_that_are_overridden() {
+    let ground = Ground::family();
+    ground.write(
+        "r/a/etc/redpak-admin.yaml",
+        "headers: {alias: a}\nexports:\n  - {mount: /opt, mode: Public, path: $NODE_PATH/opt}\n",
+    );
+    let line = "    # overrode `- {mount: /opt, mode: Restricted, path: $NODE_PATH/opt}` of a, /N/r/a/etc/redpak.yaml:13:13";
+    ground.run("mergeconfig -e @r/a").expect(0).says(line);
+    let plain = ground.run("mergeconfig @r/a").expect(0).stdout;
+    assert!(!plain.contains("overrode `- {mount"), "{plain}");
+    // As red-pak 2.5 has it: the child's takes the place of the parent's.
+    let ground = Ground::new();
+    ground.node(
+        "r",
+        "config: {inheritance: compatible}\nexports:\n  - {mount: /x, mode: Restricted, path: /usr}\n",
+    );
+    ground.node("r/a", "exports:\n  - {mount: /x, mode: Public, path: /srv}\n");
+    let ran = ground.run("mergeconfig @r/a").expect(0);
+    assert!(ran.stdout.contains("mode: Public, path: /srv}"), "{}", ran.stdout);
+    ran.says("# overrode `- {mount: /x, mode: Restricted, path: /usr}` of r, /N/r/etc/redpak.yaml:4:13");
+}
+
 /// Every key that a root node can say, as it is said again.
 const ALL: &str = r#"
 config:
