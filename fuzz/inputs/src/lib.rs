@@ -10,8 +10,11 @@ use redpak_model::commands::{self, Answers, Output};
 use redpak_model::effective::{Effective, Origin};
 use redpak_model::{Layer, Names, NodeText, SourceText, status};
 
+/// Takes one input, and panics when something that is promised is not kept.
+pub type Target = fn(&[u8]);
+
 /// A target by its name: the name of its directory in the corpus, too.
-pub const TARGETS: &[(&str, fn(&[u8]))] =
+pub const TARGETS: &[(&str, Target)] =
     &[("parse", parse), ("expand", expand), ("merge", merge), ("status", status)];
 
 /// One configuration file.

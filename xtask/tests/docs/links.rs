@@ -25,8 +25,7 @@ fn anchor(heading: &str) -> String {
 }
 
 fn has_anchor(text: &str, name: &str) -> bool {
-    let headings =
-        text.lines().filter_map(|line| line.starts_with('#').then(|| line.trim_start_matches('#')));
+    let headings = text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#'));
     headings.map(anchor).any(|found| found == name) || text.contains(&format!("<a id=\"{name}\">"))
 }
 
