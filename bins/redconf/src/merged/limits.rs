@@ -20,6 +20,14 @@ fn limit(limit: Option<u64>) -> String {
     limit.map_or("max".to_owned(), |limit| limit.to_string())
 }
 
+/// A number as it stands, any other text as a scalar.
+fn number(text: &str) -> String {
+    if text.parse::<u64>().is_ok_and(|number| number.to_string() == text) {
+        return text.to_owned();
+    }
+    scalar(text)
+}
+
 fn list(items: impl Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(", "))
 }
@@ -31,7 +39,7 @@ impl Writer<'_> {
             if own {
                 self.sheet.line(text, comment);
             } else {
-                self.sheet.must_note(2, &format!("{}  {comment}", text.trim_end()));
+                self.sheet.must_note(2, format!("{text}  {comment}").trim_end());
             }
         }
     }
@@ -58,7 +66,7 @@ impl Writer<'_> {
                     lines.push((format!("    {key}:"), String::new()));
                     section = key;
                 }
-                let text = format!("      {}: {}", rest.replace('.', "_"), scalar(&set.value));
+                let text = format!("      {}: {}", rest.replace('.', "_"), number(&set.value));
                 lines.push((text, self.at(&set.origin)));
             }
             self.of_node(own, lines);

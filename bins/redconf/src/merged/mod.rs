@@ -130,9 +130,14 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The text of something that a command decides.
-    fn unjudged(&self, origin: &Origin) -> Option<&'a Unjudged> {
-        self.effective.unjudged.iter().find(|unjudged| unjudged.origin == *origin)
+    /// What a command decides of something, by its name for people and the file that says it.
+    fn unjudged(&self, what: &str, origin: &Origin) -> Option<&'a Unjudged> {
+        self.effective.unjudged.iter().find(|unjudged| {
+            let place = &unjudged.origin;
+            !unjudged.left_out
+                && unjudged.what == what
+                && (place.node, place.layer) == (origin.node, origin.layer)
+        })
     }
 
     fn environ(&mut self) {
@@ -146,7 +151,8 @@ impl<'a> Writer<'a> {
                 + 1;
         for variable in &self.effective.environ {
             let key = format!("{},", key(variable));
-            let (action, decided) = match (&variable.value.action, self.unjudged(&variable.origin)) {
+            let what = format!("the variable `{}`", variable.value.key);
+            let (action, decided) = match (&variable.value.action, self.unjudged(&what, &variable.origin)) {
                 (VariableAction::Set(_), Some(unjudged)) => {
                     (format!("mode: Default, value: {}", scalar(&unjudged.text)), true)
                 }

@@ -103,8 +103,14 @@ impl Writer<'_> {
     }
 
     fn set<T>(&mut self, key: &str, set: Option<&Sourced<T>>, show: impl Fn(&T) -> String) {
-        let Some(set) = set else { return };
-        self.line(2, &format!("{key}: "), set, show);
+        if let Some(set) = set {
+            self.line(2, &format!("{key}: "), set, show);
+        }
+        let what = format!("`{key}`");
+        for unjudged in self.effective.unjudged.iter().filter(|left| left.left_out && left.what == what) {
+            let at = self.at(&unjudged.origin);
+            self.sheet.note(4, &format!("not judged, a command decides it: {} of {at}", unjudged.text));
+        }
     }
 
     /// A value behind what leads to it, its origin, what it overrode.
@@ -115,7 +121,8 @@ impl Writer<'_> {
         set: &Sourced<T>,
         show: impl Fn(&T) -> String,
     ) {
-        let unjudged = self.unjudged(&set.origin);
+        let key = lead.trim_end_matches([':', ' ']);
+        let unjudged = self.unjudged(&format!("`{key}`"), &set.origin);
         let value = unjudged.map_or_else(|| show(&set.value), |unjudged| super::scalar(&unjudged.text));
         let comment = self.comment(&set.origin, unjudged.is_some());
         self.sheet.line(format!("{:indent$}{lead}{value}", ""), comment);
