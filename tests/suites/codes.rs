@@ -24,8 +24,12 @@ const TOLD: [&str; 18] = [
 
 /// The top of the source tree.
 fn tree() -> PathBuf {
-    std::env::var_os("REDPAK_SOURCES")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), PathBuf::from)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Whether the pages and sources can be read: an ordinary user may not reach the tree.
+fn sources() -> bool {
+    std::fs::read_dir(tree().join("docs/codes")).is_ok() || is_root("the pages of docs/codes")
 }
 
 fn blessing() -> bool {
@@ -151,6 +155,9 @@ fn title(line: &str, before: &[&str], all: &[&str], code: &str) -> Option<String
 
 #[test]
 fn every_code_has_a_page_and_every_page_a_code() {
+    if !sources() {
+        return;
+    }
     let codes = codes();
     assert!(codes.len() > 100, "{}", codes.len());
     let pages: BTreeMap<String, Page> = pages().into_iter().map(|page| (page.code.clone(), page)).collect();
@@ -186,6 +193,9 @@ fn every_code_has_a_page_and_every_page_a_code() {
 
 #[test]
 fn the_index_lists_all() {
+    if !sources() {
+        return;
+    }
     let path = tree().join("docs/codes/README.md");
     let text = read(&path);
     let table: String = pages()
@@ -339,6 +349,9 @@ fn the_commands_of_pages_print_what_they_show() {
 
 #[test]
 fn what_is_told_and_not_run_is_named() {
+    if !sources() {
+        return;
+    }
     let told: BTreeSet<String> = pages()
         .into_iter()
         .filter(|page| !["example", "root", "status"].iter().any(|block| page.blocks.contains_key(*block)))
