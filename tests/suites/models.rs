@@ -4,7 +4,7 @@ use std::fs::{read_dir, read_to_string};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use redpak_tests::{Ground, Ran, bin, run};
+use redpak_tests::{Ground, Ran, bin, repository, run, skip};
 
 /// The source tree, where whoever runs this can read it.
 fn tree() -> PathBuf {
@@ -81,6 +81,25 @@ fn the_model_of_red_pak_25_has_its_layout() {
     {
         ground.wrap(node, &["/bin/sh", "-c", &format!("echo x > {path}/x")]).expect(2).says("Read-only");
     }
+}
+
+#[test]
+fn packages_are_found_in_the_layout_of_red_pak_25() {
+    let Some(packages) = repository("REDPAK_DEMO_REPOSITORY") else {
+        skip("the demonstration's repository is not there: set REDPAK_DEMO_REPOSITORY");
+        return;
+    };
+    let ground = Ground::new();
+    for node in ["r", "r/a", "r/b", "r/a/c"] {
+        ground.create(node, &["-m", "redpak25"]);
+    }
+    ground.repository("r", "demo", &packages);
+    ground.dnf("r/a", &["install", "-y", "greet", "libgreet-1.0"]).ok().says("Complete!");
+    ground.dnf("r/b", &["install", "-y", "greet", "libgreet-2.0"]).ok();
+    for (node, version) in [("r/a", "version 1.0"), ("r/a/c", "version 1.0"), ("r/b", "version 2.0")] {
+        ground.wrap(node, &["greet"]).ok().says(version);
+    }
+    ground.wrap("r", &["greet"]).expect(127);
 }
 
 #[test]
