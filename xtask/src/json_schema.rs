@@ -1,8 +1,8 @@
 //! The JSON Schemas (draft 2020-12) of a configuration and of a status file.
 //!
-//! They take every file that the program takes, and refuse what an editor can see of what the program refuses: keys,
-//! words, types, bounds. What needs the family, the expansion of names or the text as it stands is the program's:
-//! `redconf check`.
+//! They take every file that the program takes in a strict family, and refuse what an editor can see of what the
+//! program refuses: keys, words, types, bounds. What needs the family, the expansion of names or the text as it stands
+//! is the program's: `redconf check`.
 
 use redpak_model::capability;
 use redpak_model::config::ExportMode;
