@@ -310,6 +310,8 @@ pub struct ExportEntry {
     pub mount: Located<String>,
     /// What appears there.
     pub mode: ExportMode,
+    /// Where the mode stands.
+    pub mode_place: Place,
     /// Where from; absent it is `mount`.
     pub path: Option<Located<String>>,
     /// Free text.

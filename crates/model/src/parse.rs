@@ -27,7 +27,7 @@ pub fn parse(source: &SourceText, layer: Layer) -> (Option<NodeConfig>, Vec<Find
 }
 
 /// What is sound of a file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub config: NodeConfig,
     pub damage: Damage,
@@ -235,7 +235,7 @@ fn export(reader: &mut Reader<'_>, fields: &Fields) -> Option<ExportEntry> {
         Value::ExportMode(mode) => Some(*mode),
         _ => None,
     })?;
-    let mode = mode.value;
+    let Located { value: mode, place: mode_place } = mode;
     let word = mode.word();
     let path = fields.text("path");
     let same = matches!((&path, &mount), (Some(path), Some(mount)) if path.value == mount.value);
@@ -292,6 +292,7 @@ fn export(reader: &mut Reader<'_>, fields: &Fields) -> Option<ExportEntry> {
     Some(ExportEntry {
         mount: mount?,
         mode,
+        mode_place,
         path: path.filter(|_| mode.takes_path()),
         info: fields.text("info"),
         warn: fields.text("warn"),

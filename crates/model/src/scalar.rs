@@ -191,7 +191,10 @@ fn size(text: &str, min: u64) -> Result<u64, Refused> {
         Some(bytes) => Ok(bytes),
         None => refuse(
             codes::BAD_VALUE,
-            format!("is not a size of at least {min} bytes: `{}`", short(text)),
+            match min {
+                0 => format!("is no size: `{}`", short(text)),
+                _ => format!("is no size of at least {min} bytes: `{}`", short(text)),
+            },
             "for example `64M`: bytes, or with K, M or G",
         ),
     }

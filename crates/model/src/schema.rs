@@ -385,18 +385,46 @@ pub const EXPORT_MODES: &[(&str, ExportMode)] = &[
     ("Group", ExportMode::Group),
 ];
 
+/// The key of that name, and where it stands, when there is just one place for it.
+pub fn home(name: &str) -> Option<(&'static str, &'static str)> {
+    const HOMES: [(&str, &[Key]); 8] = [
+        ("the file itself", FILE),
+        ("`headers`", HEADERS),
+        ("`config`", CONFIG),
+        ("an entry of `capabilities`", CAPABILITIES),
+        ("an entry of `environ`", ENVIRON),
+        ("an entry of `exports`", EXPORTS),
+        ("`cgroups`", CGROUPS),
+        ("`rlimits`", RLIMITS),
+    ];
+    let mut homes = HOMES.iter().filter_map(|(home, keys)| {
+        let key = keys.iter().find(|key| key.name.eq_ignore_ascii_case(name))?;
+        Some((key.name, *home))
+    });
+    homes.next().filter(|_| homes.next().is_none())
+}
+
 /// The nearest of the words to one that is none of them, when it is near.
 pub fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     const LONGEST: usize = 64;
     if word.is_empty() || word.len() > LONGEST {
         return None;
     }
+    const TELLING: usize = 5;
     let lower = word.to_lowercase();
+    let words: Vec<&str> = words.into_iter().collect();
     let distance = |known: &str| strsim::damerau_levenshtein(&lower, &known.to_lowercase());
-    let (distance, known) =
-        words.into_iter().map(|known| (distance(known), known)).min_by_key(|(d, _)| *d)?;
+    let (distance, known) = words.iter().map(|known| (distance(known), *known)).min_by_key(|(d, _)| *d)?;
     let allowed = (word.chars().count().max(known.chars().count()) / 3).max(1);
-    (distance <= allowed).then_some(known)
+    if distance <= allowed {
+        return Some(known);
+    }
+    // `environment` for `environ`: where one begins with the other, enough of it.
+    let begins = |known: &&&str| {
+        let known = known.to_lowercase();
+        lower.len().min(known.len()) >= TELLING && (lower.starts_with(&known) || known.starts_with(&lower))
+    };
+    words.iter().find(begins).copied()
 }
 
 #[cfg(test)]
@@ -411,6 +439,9 @@ mod tests {
             ("UMSAK", Some("umask")),
             ("share-net", Some("share_net")),
             ("diewithparent", Some("die-with-parent")),
+            ("hostname-of-it", Some("hostname")),
+            ("die-w", Some("die-with-parent")),
+            ("die", None),
             ("x", None),
             ("", None),
             ("completely", None),

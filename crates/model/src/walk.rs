@@ -8,7 +8,7 @@ use crate::codes;
 use crate::config::{ExportMode, Located, ShareEntry, Switch, VariableMode};
 use crate::effective::Rlimit;
 use crate::scalar::{self, Refused};
-use crate::schema::{Key, Kind, Support, nearest};
+use crate::schema::{self, Key, Kind, Support, nearest};
 use crate::source::Span;
 use crate::tree::{Data, Node, Reader};
 
@@ -156,7 +156,10 @@ impl Reader<'_> {
                     codes::MISSING_KEY,
                     at,
                     format!("{what} has no `{}`", key.name),
-                    format!("add `{}: …`", key.name),
+                    match key.name {
+                        "headers" => "add `headers: {alias: NAME}`".to_owned(),
+                        name => format!("add `{name}: …`"),
+                    },
                 );
             }
         }
@@ -183,7 +186,10 @@ impl Reader<'_> {
                 let hint = match meant {
                     Some(key) if glued.is_some() => format!("did you mean `{key}: {}`?", short(rest.trim())),
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("the keys here are {}", listed(keys.iter().map(|key| key.name))),
+                    None => match schema::home(text) {
+                        Some((key, home)) => format!("`{key}` is a key of {home}: write it there"),
+                        None => format!("the keys here are {}", listed(keys.iter().map(|key| key.name))),
+                    },
                 };
                 let message = format!("unknown key `{}` in {what}", short(text));
                 Finding::error(codes::UNKNOWN_KEY, message).with_place(place).with_hint(hint)

@@ -36,10 +36,10 @@ pub(super) fn merge(family: &Family, report: &mut Report) -> Vec<Sourced<Variabl
 pub(super) fn overridden<T>(before: &Entry<T>, by: &Origin, report: &mut Report) {
     if let Some(warn) = &before.warn {
         report.push(
-            Finding::warning(codes::OVERRIDDEN, warn.clone()).with_place(by.place.clone()).with_related(
-                "this entry is overridden, and asks for the warning",
-                before.origin.place.clone(),
-            ),
+            Finding::warning(codes::OVERRIDDEN, format!("this overrides an entry that warns: {warn}"))
+                .with_place(by.place.clone())
+                .with_related("the entry that is overridden", before.origin.place.clone())
+                .with_hint("the warning is the file's own: see whether it concerns you"),
         );
     }
 }

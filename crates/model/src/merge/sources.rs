@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use redpak_diagnostics::Finding;
+use redpak_diagnostics::{Finding, Place};
 
 use super::Family;
 use super::mounts::{Placed, Tree};
@@ -56,7 +56,7 @@ fn descriptor(family: &Family, entry: &Entry<Mounted>, report: &mut Report) {
     );
     report.push(
         Finding::error(codes::ROOT_ONLY, message)
-            .with_place(entry.origin.place.clone())
+            .with_place(mode(entry))
             .with_related("the root node", family.files[0].normal.head.clone())
             .with_hint("remove the entry, or move it to the root node's file: descendants see the file"),
     );
@@ -97,7 +97,7 @@ fn device(
 fn no_device(family: &Family, tree: &Tree, entry: &Entry<Mounted>, host: &Path) -> Finding {
     let (node, path) = (family.alias(entry.origin.node), host.display());
     let message = format!("`{node}` exports the device {path}, which no ancestor exports as a `Device`");
-    let finding = Finding::error(codes::DEVICE_NOT_EXPORTED, message).with_place(entry.origin.place.clone());
+    let finding = Finding::error(codes::DEVICE_NOT_EXPORTED, message).with_place(source(entry));
     let bound = host.ancestors().find_map(|source| tree.of_source(source).last().copied());
     match bound {
         Some(export) => {
@@ -220,7 +220,8 @@ fn complaint(family: &Family, tree: &Tree, entry: &Entry<Mounted>, host: &Path, 
                     ),
                 None => finding.with_related("the root node", family.files[0].normal.head.clone()).with_hint(
                     format!(
-                        "the root node `{}` would have to export {host}, or a directory above it",
+                        "the root node `{}` would have to export {host}, or a directory above it; what is the node's own \
+                         starts with `$NODE_PATH/`",
                         family.alias(0)
                     ),
                 ),
@@ -258,5 +259,18 @@ fn complaint(family: &Family, tree: &Tree, entry: &Entry<Mounted>, host: &Path, 
                 .with_hint("have an ancestor export it at another path too")
         }
     };
-    finding.with_place(entry.origin.place.clone())
+    finding.with_place(match why {
+        Why::Access(_) => mode(entry),
+        _ => source(entry),
+    })
+}
+
+/// Where an export says its source.
+fn source(entry: &Entry<Mounted>) -> Place {
+    entry.pointers.as_ref().map_or(&entry.origin.place, |pointers| &pointers.path).clone()
+}
+
+/// Where an export says its mode.
+fn mode(entry: &Entry<Mounted>) -> Place {
+    entry.pointers.as_ref().map_or(&entry.origin.place, |pointers| &pointers.mode).clone()
 }

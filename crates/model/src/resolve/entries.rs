@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use redpak_diagnostics::{Finding, Place};
 
-use super::{Entry, Mounted, Resolver, What};
+use super::{Entry, Mounted, Pointers, Resolver, What};
 use crate::capability::Capability;
 use crate::codes;
 use crate::commands::MAX_FILE;
@@ -21,6 +21,7 @@ impl Resolver<'_> {
             origin: self.origin(&entry.cap.place),
             info: self.optional_text(entry.info.as_ref()),
             warn: self.optional_text(entry.warn.as_ref()),
+            pointers: None,
         }
     }
 
@@ -51,6 +52,7 @@ impl Resolver<'_> {
             value: Variable { key: entry.key.value, action },
             info: self.optional_text(entry.info.as_ref()),
             warn: self.optional_text(entry.warn.as_ref()),
+            pointers: None,
         })
     }
 
@@ -76,7 +78,9 @@ impl Resolver<'_> {
             return None;
         }
         let value = Mounted { mount, mode: entry.mode, what: what?, optional: entry.optional };
-        Some(Entry { value, origin: self.origin(&entry.mount.place), info, warn })
+        let path = entry.path.as_ref().unwrap_or(&entry.mount).place.clone();
+        let pointers = Some(Pointers { path, mode: entry.mode_place });
+        Some(Entry { value, origin: self.origin(&entry.mount.place), info, warn, pointers })
     }
 
     /// `path` stands for `mount` where it is absent: what is wrong with that is told already.

@@ -71,6 +71,16 @@ pub(crate) struct Entry<T> {
     pub info: Option<String>,
     /// Shown when the entry is overridden.
     pub warn: Option<String>,
+    /// Where else to point, when it is an export.
+    pub pointers: Option<Pointers>,
+}
+
+/// Places of an export beside its mount path.
+#[derive(Clone, Debug)]
+pub(crate) struct Pointers {
+    /// Its source: `path`, or `mount` where that is absent.
+    pub path: Place,
+    pub mode: Place,
 }
 
 /// An export, expanded.

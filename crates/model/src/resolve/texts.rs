@@ -148,7 +148,10 @@ impl Resolver<'_> {
         let value = self.known_text("hostname", text)?;
         let fits = !value.is_empty() && value.len() <= LONGEST;
         if !fits || value.chars().any(|c| c.is_control() || c.is_whitespace() || c == '/') {
-            let message = format!("`{}` is no host name", short(&value));
+            let message = match value.is_empty() {
+                true => "`hostname` is empty".to_owned(),
+                false => format!("`{}` is no host name", short(&value)),
+            };
             self.error(
                 codes::BAD_HOSTNAME,
                 &text.place,
