@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use redpak_diagnostics::render::{self, Color, Tool};
 use redpak_diagnostics::{Finding, Severity, exit};
 use redpak_model::effective::Inheritance;
-use redpak_model::{Layer, Names, NodeText};
+use redpak_model::{Layer, Names, NodeText, ParsedFiles};
 use redpak_nodes::{Refused, Tree};
 use serde_json::{Map, json};
 
@@ -92,7 +92,8 @@ fn judge(tree: &Tree<()>, names: &Names) -> Vec<Finding> {
             .map(|nodes| {
                 scope.spawn(move || {
                     let mut found = Once::default();
-                    for finding in nodes.iter().flat_map(|node| judge.of_node(tree, *node)) {
+                    let parsed = ParsedFiles::default();
+                    for finding in nodes.iter().flat_map(|node| judge.of_node(tree, *node, &parsed)) {
                         found.add(finding);
                     }
                     found.findings
@@ -129,23 +130,23 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn of_node(self, tree: &Tree<()>, index: usize) -> Vec<Finding> {
+    fn of_node(self, tree: &Tree<()>, index: usize, parsed: &ParsedFiles) -> Vec<Finding> {
         let node = &tree.nodes[index];
         let mut findings = node.findings.clone();
         match tree.texts(index) {
-            Some(family) => findings.extend(self.of_family(&family)),
+            Some(family) => findings.extend(self.of_family(&family, parsed)),
             // The family is not whole; what the node's own files say can be judged by itself.
             None => findings.extend(node.read.iter().flat_map(|read| of_files(&read.text))),
         }
         findings
     }
 
-    fn of_family(self, family: &[NodeText]) -> Vec<Finding> {
+    fn of_family(self, family: &[NodeText], parsed: &ParsedFiles) -> Vec<Finding> {
         // Without an admin file anywhere, administration finds the same.
         let admin = family.iter().any(|node| node.admin.is_some());
         let mut findings = Vec::new();
         for admin in [false, true].into_iter().take(1 + usize::from(admin)) {
-            findings.extend(redpak_model::effective(family, admin, self.names).1);
+            findings.extend(redpak_model::effective_of(family, admin, self.names, parsed).1);
             if self.compatible {
                 findings.extend(redpak_model::strictly(family, admin, self.names));
             }

@@ -25,6 +25,7 @@ mod expand;
 mod limits;
 mod merge;
 mod parse;
+mod parsed;
 mod paths;
 mod pieces;
 mod resolve;
@@ -38,7 +39,8 @@ mod walk;
 
 pub use effective::{Effective, Layer};
 pub use expand::Names;
-pub use merge::{NodeText, effective, strictly};
+pub use merge::{NodeText, effective, effective_of, strictly};
 pub use parse::parse;
+pub use parsed::ParsedFiles;
 pub use source::{MAX_BYTES, SourceText};
 pub use tree::{MAX_ALIAS_NODES, MAX_DEPTH, MAX_NODES};

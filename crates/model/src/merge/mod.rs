@@ -26,6 +26,7 @@ use crate::effective::{
 };
 use crate::expand::{Expander, Names};
 use crate::parse::{self, Draft};
+use crate::parsed::ParsedFiles;
 use crate::paths;
 use crate::resolve::{Resolved, Resolver};
 use crate::source::{Report, SourceText};
@@ -44,8 +45,27 @@ pub struct NodeText {
 /// The effective configuration of the last node of a family, root node first. `None` when there is an error among
 /// the findings. Admin files are read only for `admin`.
 pub fn effective(family: &[NodeText], admin: bool, names: &Names) -> (Option<Effective>, Vec<Finding>) {
+    judged(family, admin, names, None)
+}
+
+/// As [`effective`], for many families that share files: each is parsed once.
+pub fn effective_of(
+    family: &[NodeText],
+    admin: bool,
+    names: &Names,
+    parsed: &ParsedFiles,
+) -> (Option<Effective>, Vec<Finding>) {
+    judged(family, admin, names, Some(parsed))
+}
+
+fn judged(
+    family: &[NodeText],
+    admin: bool,
+    names: &Names,
+    parsed: Option<&ParsedFiles>,
+) -> (Option<Effective>, Vec<Finding>) {
     let mut findings = Vec::new();
-    let effective = Family::read(family, admin, names, &mut findings).map(|family| {
+    let effective = Family::read(family, admin, names, parsed, &mut findings).map(|family| {
         let mut report = Report::default();
         let merged = family.merged(family.inheritance, &mut report);
         findings.extend(report.finish());
@@ -64,7 +84,7 @@ pub fn effective(family: &[NodeText], admin: bool, names: &Names) -> (Option<Eff
 
 /// What strict inheritance would refuse of a compatible family, as warnings. Nothing for a strict one.
 pub fn strictly(family: &[NodeText], admin: bool, names: &Names) -> Vec<Finding> {
-    let Some(family) = Family::read(family, admin, names, &mut Vec::new()) else { return Vec::new() };
+    let Some(family) = Family::read(family, admin, names, None, &mut Vec::new()) else { return Vec::new() };
     if family.inheritance == Inheritance::Strict {
         return Vec::new();
     }
@@ -89,9 +109,10 @@ struct Drafts {
     admin: Option<Draft>,
 }
 
-fn drafts(node: &NodeText, admin: bool, findings: &mut Vec<Finding>) -> Drafts {
+fn drafts(node: &NodeText, admin: bool, parsed: Option<&ParsedFiles>, findings: &mut Vec<Finding>) -> Drafts {
     let mut read = |source, layer| {
-        let (draft, found) = parse::draft(source, layer);
+        let (draft, found) =
+            parsed.map_or_else(|| parse::draft(source, layer), |parsed| parsed.draft(source, layer));
         findings.extend(found);
         draft
     };
@@ -198,9 +219,15 @@ struct Stated<T> {
 
 impl Family {
     /// Parses and expands all files. `None` when these are not the nodes of a family.
-    fn read(family: &[NodeText], admin: bool, names: &Names, findings: &mut Vec<Finding>) -> Option<Self> {
+    fn read(
+        family: &[NodeText],
+        admin: bool,
+        names: &Names,
+        parsed: Option<&ParsedFiles>,
+        findings: &mut Vec<Finding>,
+    ) -> Option<Self> {
         let paths = redpaths(family, findings)?;
-        let drafts: Vec<Drafts> = family.iter().map(|node| drafts(node, admin, findings)).collect();
+        let drafts: Vec<Drafts> = family.iter().map(|node| drafts(node, admin, parsed, findings)).collect();
         let heads: Vec<NodeHead> =
             drafts.iter().zip(paths).map(|(node, path)| head(&node.normal, path)).collect();
         let leaf = heads.last()?;
