@@ -161,7 +161,10 @@ pub fn quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             // What YAML does not allow as it stands, and what looks like nothing.
-            c if c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c) || c == '\u{feff}' => {
+            c if c.is_control()
+                || ('\u{2028}'..='\u{202e}').contains(&c)
+                || ['\u{feff}', '\u{fffe}', '\u{ffff}'].contains(&c) =>
+            {
                 let _ = write!(out, "\\U{:08x}", u32::from(c));
             }
             c => out.push(c),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use redpak_diagnostics::Finding;
 use redpak_model::effective::{Effective, ExportKind, Lies, Source};
+use redpak_plan::facts::DATABASE;
 use redpak_plan::launch_plan::FileKind;
 use redpak_plan::transaction_view::SNIPPET;
 use redpak_plan::{HostFacts, NodeFacts, OwnFact};
@@ -99,8 +100,9 @@ fn gather(facts: &mut HostFacts, nodes: &[Node], level: usize, source: &Source) 
 
 fn node_facts(node: &Node) -> Result<NodeFacts, Finding> {
     let generation = generation(node)?;
+    let (snippet, database) = (snippet(node), database(node));
     let mut facts =
-        NodeFacts { dev: node.dev, ino: node.ino, generation, snippet: snippet(node), own: BTreeMap::new() };
+        NodeFacts { dev: node.dev, ino: node.ino, generation, snippet, database, own: BTreeMap::new() };
     if generation.is_some() {
         for top in SNIPPET {
             let beneath = facts.resolve(&Path::new(".redpak/current").join(top));
@@ -156,6 +158,15 @@ fn snippet(node: &Node) -> BTreeSet<String> {
         })
         .map(str::to_owned)
         .collect()
+}
+
+/// Whether `var/lib/rpm` is the link to the current generation's database that every node is made with.
+fn database(node: &Node) -> bool {
+    let Ok(lib) = beneath(&node.dir, Path::new("var/lib"), OFlags::PATH | OFlags::DIRECTORY) else {
+        return false;
+    };
+    let text = readlinkat(&lib, "rpm", Vec::new());
+    text.is_ok_and(|text| text.to_bytes() == format!("../../.redpak/current/{DATABASE}").as_bytes())
 }
 
 fn own_fact(node: &Node, path: &Path) -> Option<OwnFact> {

@@ -102,9 +102,9 @@ pub struct Headers<'a> {
     pub info: &'a str,
 }
 
-/// A template with the headers in place, each as a double-quoted scalar (YAML 1.2, 7.3.1).
+/// A template with the headers in place, each as a double-quoted scalar.
 pub fn fill(text: &str, headers: &Headers) -> String {
-    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    use redpak_model::status::quoted;
     text.replace("@ALIAS@", &quoted(headers.alias))
         .replace("@NAME@", &quoted(headers.name))
         .replace("@INFO@", &quoted(headers.info))

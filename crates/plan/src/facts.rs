@@ -29,6 +29,9 @@ pub struct HostFacts {
     pub proc_writable: Vec<String>,
 }
 
+/// Where a generation has its RPM database.
+pub const DATABASE: &str = "usr/lib/sysimage/rpm";
+
 /// A node's directory.
 #[derive(Clone, Debug, Default)]
 pub struct NodeFacts {
@@ -40,6 +43,8 @@ pub struct NodeFacts {
     pub generation: Option<u64>,
     /// Names in the directory that are links into `.redpak/current`: the snippet.
     pub snippet: BTreeSet<String>,
+    /// `var/lib/rpm` is a link to the current generation's RPM database.
+    pub database: bool,
     /// What stands at the resolved paths that the configuration names ([`NodeFacts::resolve`]); missing is absent.
     pub own: BTreeMap<PathBuf, OwnFact>,
 }
@@ -62,6 +67,9 @@ impl NodeFacts {
         if let Ok(rest) = beneath.strip_prefix(".redpak/current") {
             return join(&tree, rest);
         }
+        if let Some(rest) = beneath.strip_prefix("var/lib/rpm").ok().filter(|_| self.database) {
+            return join(&tree.join(DATABASE), rest);
+        }
         match beneath.components().next() {
             Some(Component::Normal(top)) if top.to_str().is_some_and(|top| self.snippet.contains(top)) => {
                 tree.join(beneath)
@@ -82,8 +90,8 @@ mod tests {
 
     #[test]
     fn snippet_paths_lead_into_the_generation() {
-        let facts =
-            NodeFacts { generation: Some(7), snippet: ["usr".to_owned()].into(), ..NodeFacts::default() };
+        let snippet = ["usr".to_owned()].into();
+        let facts = NodeFacts { generation: Some(7), snippet, database: true, ..NodeFacts::default() };
         for (beneath, expected) in [
             ("usr", ".redpak/gen/7/usr"),
             ("usr/lib/x", ".redpak/gen/7/usr/lib/x"),
@@ -92,6 +100,9 @@ mod tests {
             ("etc", "etc"),
             ("usrlocal", "usrlocal"),
             ("var", "var"),
+            ("var/lib/rpm", ".redpak/gen/7/usr/lib/sysimage/rpm"),
+            ("var/lib/rpm/rpmdb.sqlite", ".redpak/gen/7/usr/lib/sysimage/rpm/rpmdb.sqlite"),
+            ("var/lib/rpm-state", "var/lib/rpm-state"),
             ("", ""),
         ] {
             assert_eq!(facts.resolve(Path::new(beneath)), Path::new(expected), "{beneath}");

@@ -37,6 +37,7 @@ pub fn world(levels: usize) -> World {
             ino: level as u64 + 2,
             generation: Some(1),
             snippet: ["usr".to_owned(), "opt".to_owned()].into(),
+            database: true,
             own: [(PathBuf::from(".redpak/gen/1/usr"), full), (".redpak/gen/1/etc".into(), full)].into(),
         });
     }
