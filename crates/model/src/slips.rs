@@ -38,18 +38,25 @@ struct Line<'t> {
 }
 
 impl<'t> Line<'t> {
-    fn of(text: &'t str, number: usize) -> Option<Self> {
-        let line = text.split(['\n', '\r']).nth(number.checked_sub(1)?)?;
+    fn new(line: &'t str, number: usize) -> Self {
         let indentation = line.chars().take_while(|c| *c == ' ').count();
-        Some(Self { number, indentation, text: line.trim() })
+        Self { number, indentation, text: line.trim() }
     }
 
-    /// The nearest line above that holds more than a comment.
-    fn above(text: &'t str, number: usize) -> Option<Self> {
-        (1..number)
-            .rev()
-            .filter_map(|number| Self::of(text, number))
-            .find(|line| !line.text.is_empty() && !line.text.starts_with('#'))
+    /// The line of this number, and the nearest one above that holds more than a comment. One pass: hostile texts have
+    /// a million lines.
+    fn around(text: &'t str, number: usize) -> (Option<Self>, Option<Self>) {
+        let mut above = None;
+        for (index, line) in text.lines().take(number).enumerate() {
+            if index + 1 == number {
+                return (Some(Self::new(line, number)), above.map(|(line, number)| Self::new(line, number)));
+            }
+            let start = line.trim_start();
+            if !start.is_empty() && !start.starts_with('#') {
+                above = Some((line, index + 1));
+            }
+        }
+        (None, above.map(|(line, number)| Self::new(line, number)))
     }
 
     /// `word:value`: a colon that no blank follows, behind a word at the start. The word, and what follows.
@@ -68,8 +75,7 @@ impl<'t> Line<'t> {
 
 /// What is wrong with `text`, where the parser stopped at `mark`.
 pub(crate) fn slip(kind: &ErrorKind, text: &str, mark: Mark) -> Slip {
-    let line = Line::of(text, mark.line);
-    let above = Line::above(text, mark.line);
+    let (line, above) = Line::around(text, mark.line);
     match kind {
         ErrorKind::TabInBlockIndentation | ErrorKind::TabNotAllowed | ErrorKind::TabInIndentation => {
             Slip::new("a tab stands where only blanks may", "indent with blanks")

@@ -78,7 +78,8 @@ fn what_is_no_status_is_refused() {
     }
     assert_eq!(
         parse("state: Enable\nrealpth: /a\ntimestamp: 1\nparent: none").1,
-        ["RP0110 2:1", "RP0111 1:1"]
+        ["RP0110 2:1"],
+        "what is misspelt is not missing too"
     );
     assert_eq!(parse("").1.len(), 4, "state, realpath, timestamp, and the warning on the parent");
 }
