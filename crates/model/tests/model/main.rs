@@ -15,5 +15,6 @@ mod random;
 mod schema;
 mod status;
 mod syntax;
+mod threats;
 mod widening;
 mod within;

@@ -30,7 +30,7 @@ fn judged(family: &RandomFamily, runs: Option<Runs>) -> Result<bool, String> {
         for effective in runs.iter().flatten() {
             judge::origins(&written, effective)?;
         }
-        if let Some(Some(effective)) = runs.last().filter(|_| family.seed % 3 == 0) {
+        if let Some(Some(effective)) = runs.last().filter(|_| family.seed.is_multiple_of(3)) {
             empty_leaf(&written, effective)?;
             restated(&written, effective)?;
         }
@@ -49,13 +49,13 @@ fn random_families() {
     for seed in first..first + count {
         let mut family = lines::family(seed);
         // One in four stays as it is: what is refused must not be judged worse than what is sound.
-        let runs = if seed % 4 == 0 { None } else { family.repair() };
+        let runs = if seed.is_multiple_of(4) { None } else { family.repair() };
         match judged(&family, runs) {
             Ok(all) => sound += u64::from(all),
             Err(why) => panic!("{why}\n{}", family.show()),
         }
         uses.append(&mut family.uses());
-        if (seed - first + 1) % BLOCK == 0 {
+        if (seed - first + 1).is_multiple_of(BLOCK) {
             let missing: Vec<String> = keys().into_iter().filter(|key| !uses.contains(key)).collect();
             assert!(missing.is_empty(), "none of the {BLOCK} families up to seed {seed} has {missing:?}");
             uses.clear();

@@ -207,14 +207,13 @@ fn cgroups(rng: &mut Rng, line: &mut Line) -> String {
 fn seccomp(rng: &mut Rng, line: &mut Line) -> String {
     let (mut shown, mut fields) = (vec!["allow".to_owned()], Vec::new());
     if rng.percent(70) {
-        let (word, action) =
-            rng.pick(&[("allow", "allow"), ("log", "log"), ("errno", "errno"), ("kill", "kill")]);
+        let word = rng.pick(&["allow", "log", "errno", "errno", "kill"]);
         fields.push(format!("default: {word}"));
         line.uses.push("seccomp.default".to_owned());
-        shown[0] = action.to_owned();
+        shown[0] = word.to_owned();
         if word == "errno" {
             shown[0] = "errno 1".to_owned();
-            if rng.percent(60) {
+            if rng.percent(80) {
                 fields.push("errno: ENOENT".to_owned());
                 line.uses.push("seccomp.errno".to_owned());
                 shown[0] = "errno 2".to_owned();

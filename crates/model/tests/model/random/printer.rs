@@ -44,7 +44,7 @@ fn without_places(config: &NodeConfig) -> serde_json::Value {
     fn strip(value: &mut serde_json::Value) {
         match value {
             serde_json::Value::Object(fields) => {
-                fields.remove("place");
+                fields.retain(|key, _| key != "place" && !key.ends_with("_place"));
                 fields.values_mut().for_each(strip);
             }
             serde_json::Value::Array(items) => items.iter_mut().for_each(strip),
@@ -87,7 +87,8 @@ fn notes(text: &mut String, info: &Option<Located<String>>, warn: &Option<Locate
 }
 
 fn export(text: &mut String, entry: &ExportEntry) {
-    let ExportEntry { mount, mode, path, info, warn, optional, size } = entry;
+    // Places are no values.
+    let ExportEntry { mount, mode, path, info, warn, optional, size, .. } = entry;
     writeln!(text, "- MODE: {}", mode.word().to_uppercase()).expect("a text");
     field(text, "  ", "path", path.as_ref().map(|path| quoted(&path.value)));
     field(text, "  ", "mount", Some(quoted(&mount.value)));
