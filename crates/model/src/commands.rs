@@ -55,9 +55,8 @@ pub fn commands(family: &[NodeText], admin: bool) -> Vec<Command> {
     for (node, layer, source) in files {
         // A command cannot be written without one of these; most files have neither, and need not be read for it.
         let text = &source.text;
-        let possible = text.contains("$(")
-            || text.contains('\\')
-            || text.to_ascii_lowercase().contains("execfd");
+        let possible =
+            text.contains("$(") || text.contains('\\') || text.to_ascii_lowercase().contains("execfd");
         if !possible {
             continue;
         }

@@ -230,6 +230,7 @@ fn effective(path: &Path) -> Effective {
     Effective {
         nodes: vec![head],
         admin: true,
+        unjudged: Vec::new(),
         settings: Settings::default(),
         environ: vec![],
         exports: vec![export],
