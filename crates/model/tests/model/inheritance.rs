@@ -480,3 +480,25 @@ fn findings_of_all_files_of_a_family_are_told_at_once() {
     let family = Family::root("config: {umsk: 1}").node("config: {umask: 9}").node("config: {hostname: $(x}");
     assert_eq!(family.errors(), ["RP0110 n0:2 []", "RP0113 n1:2 []", "RP0121 n2:2 []"]);
 }
+
+#[test]
+fn what_follows_from_an_error_is_not_told() {
+    for (root, expected) in [
+        ("share_net: maybe", vec!["RP0114 n0:2 []"]),
+        ("share_all: maybe", vec!["RP0114 n0:2 []"]),
+        ("share_pid: maybe", vec!["RP0114 n0:2 []", "RP0301 n1:2 [n0:1]"]),
+    ] {
+        assert_eq!(three(root, "share_net: enabled", "").errors(), expected, "{root}");
+    }
+}
+
+#[test]
+fn a_setting_that_is_fixed_is_named_with_both_values() {
+    for (root, child) in [("smack: one", "smack: two"), ("set-user: one", "set-user: 2002")] {
+        let (_, findings) = three(root, child, "").run(false);
+        for line in [root, child] {
+            let value = line.split(": ").nth(1).expect("a value");
+            assert!(findings[0].message.contains(&format!("`{value}`")), "{}", findings[0].message);
+        }
+    }
+}
