@@ -18,7 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
   redconf tree --svg /var/redpak > family.svg     a picture of it
   redconf mergeconfig /var/redpak/platform        what is in force there, and where each value stands
   redconf why /var/redpak/platform --mount /usr   who grants it
-  redconf check /var/redpak                       every error and warning of the nodes below
+  redconf check /var/redpak                       what is wrong with the files of the nodes below
   redconf explain RP0303                          what a finding means, and what to do
 
 Exit code: 0 done, 1 there was an error (`why`: it is not granted), 2 the command line was not understood."
@@ -40,7 +40,7 @@ pub enum Command {
     Why(WhyArguments),
     /// Show the family tree
     Tree(TreeArguments),
-    /// Find every error and warning, without launching anything
+    /// Find the errors and warnings of files and families, without launching anything
     Check(CheckArguments),
     /// Explain a code of findings; without one, list them all
     Explain {
@@ -83,6 +83,10 @@ pub struct Later {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Judged is what the files of the nodes say. What the host lacks, a source that does not exist for one, is told
+at launch, and by `redwrap --dump-only`. No command of a file is run: what one decides is a note."
+)]
 pub struct CheckArguments {
     /// Nodes; the nodes below them are checked too
     #[arg(default_value = ".")]

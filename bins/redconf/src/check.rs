@@ -134,25 +134,39 @@ impl Judge<'_> {
         let node = &tree.nodes[index];
         let mut findings = node.findings.clone();
         match tree.texts(index) {
-            Some(family) => findings.extend(self.of_family(&family, parsed)),
+            Some(family) => {
+                let broken = findings.iter().any(Finding::is_error);
+                findings.extend(self.of_family(&family, broken, parsed));
+            }
             // The family is not whole; what the node's own files say can be judged by itself.
             None => findings.extend(node.read.iter().flat_map(|read| of_files(&read.text))),
         }
         findings
     }
 
-    fn of_family(self, family: &[NodeText], parsed: &ParsedFiles) -> Vec<Finding> {
+    /// `broken`: something keeps the node from being launched anyway.
+    fn of_family(self, family: &[NodeText], broken: bool, parsed: &ParsedFiles) -> Vec<Finding> {
         // Without an admin file anywhere, administration finds the same.
         let admin = family.iter().any(|node| node.admin.is_some());
         let mut findings = Vec::new();
         for admin in [false, true].into_iter().take(1 + usize::from(admin)) {
-            findings.extend(redpak_model::effective_of(family, admin, self.names, parsed).1);
+            let (effective, found) = redpak_model::effective_of(family, admin, self.names, parsed);
+            findings.extend(found);
+            if let Some(effective) = effective.filter(|_| !broken) {
+                findings.extend(redpak_plan::refused::refused(&effective).into_iter().map(not_launched));
+            }
             if self.compatible {
                 findings.extend(redpak_model::strictly(family, admin, self.names));
             }
         }
         findings
     }
+}
+
+/// What a plan refuses is no mistake in a file: another release launches it.
+fn not_launched(finding: Finding) -> Finding {
+    Finding { severity: Severity::Warning, ..finding }
+        .with_hint("nothing is launched with it: remove it to launch without it")
 }
 
 fn of_files(text: &NodeText) -> Vec<Finding> {

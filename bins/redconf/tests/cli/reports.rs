@@ -91,6 +91,22 @@ fn check_runs_no_command() {
 }
 
 #[test]
+fn check_warns_of_what_no_launch_has_an_effect_for() {
+    let ground = Ground::family();
+    ground.node("r/b", "config: {set-user: daemon, share_time: disabled}\n");
+    let ran = ground.run("check @r").expect(0);
+    for key in ["set-user", "share_time"] {
+        assert!(ran.stdout.contains(&format!("warning[RP0117]: not supported yet: `{key}`")), "{}", ran.stdout);
+    }
+    assert!(ran.stdout.ends_with("3 nodes checked: 0 errors, 2 warnings\n"), "{}", ran.stdout);
+    // A node that is wrong anyway is not told what it lacks besides.
+    ground.node("r/b", "config: {set-user: daemon, umsk: 0}\n");
+    let ran = ground.run("check @r").expect(1);
+    assert!(!ran.stdout.contains("RP0117"), "{}", ran.stdout);
+    ground.run("check --help").expect(0).says("told\nat launch");
+}
+
+#[test]
 fn check_warns_of_what_strict_would_refuse() {
     let ground = Ground::new();
     ground.node("r", "config: {inheritance: compatible, share_all: disabled}\n");
