@@ -450,6 +450,17 @@ fn a_tree_has_bounds() {
     let binds = ["Restricted /b /a", "Restricted /c /a"];
     family(&[&many, &binds[..1]]).ok();
     assert_eq!(family(&[&many, &binds]).errors(), ["RP0317 n1:4 []"]);
+    let of = |name: &str, count: usize| -> Vec<String> {
+        (0..count).map(|n| format!("Tmpfs /{name}/{n}")).collect()
+    };
+    let nodes = |last: usize| {
+        let nodes = [of("r", 1500), of("c", 1500), of("l", last)];
+        nodes.iter().fold(Family::default(), |family, exports| {
+            family.node(&body(&exports.iter().map(String::as_str).collect::<Vec<_>>()))
+        })
+    };
+    nodes(1096).ok();
+    assert_eq!(nodes(1097).errors().len(), 1, "4096 mounts are the most");
     // Bringing along what was brought along cannot grow without end.
     let nested: Vec<String> = (0..30).map(|n| format!("Restricted /{n} /a")).collect();
     let nested: Vec<&str> = nested.iter().map(String::as_str).collect();
