@@ -1,8 +1,10 @@
 //! `redconf create`.
 
+use std::path::Path;
+
 use redpak_model::Names;
 use redpak_nodes::templates::{self, Template};
-use redpak_nodes::{Creation, Refused};
+use redpak_nodes::{Creation, Refused, status_file};
 
 use crate::arguments::CreateArguments;
 use crate::{absolute, report};
@@ -14,10 +16,8 @@ pub fn run(arguments: &CreateArguments, names: &Names) -> Result<(), Refused> {
         }
         None => absolute(&arguments.path)?,
     };
-    if arguments.update && path.join(".rednode.yaml").exists() {
-        redpak_nodes::status_file::register(&path, names.uid)?;
-        crate::print(&format!("registered {}", path.display()))?;
-        return Ok(());
+    if arguments.update && status_file::is_registrable(&path) {
+        return register(&path, names);
     }
     let template = match &arguments.config {
         Some(file) => Some(Template {
@@ -54,5 +54,15 @@ pub fn run(arguments: &CreateArguments, names: &Names) -> Result<(), Refused> {
             created.alias
         ))?,
     }
+    Ok(())
+}
+
+fn register(path: &Path, names: &Names) -> Result<(), Refused> {
+    let registered = status_file::register(path, names)?;
+    report(&registered.findings);
+    let (path, parent) = (registered.path.display(), registered.parent);
+    let parent = parent.map_or("a root node".to_owned(), |parent| format!("child of {}", parent.display()));
+    let renewed = if registered.renewed { ", with a new status that enables it" } else { "" };
+    crate::print(&format!("registered {path}, {parent}{renewed}"))?;
     Ok(())
 }

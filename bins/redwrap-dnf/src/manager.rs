@@ -13,7 +13,7 @@ use crate::report;
 pub fn run(redpath: &Path, arguments: &ManagerArguments, names: &Names) -> Result<u8, Refused> {
     let status = |path: &Path| path.join(redpak_nodes::walk::STATUS).exists();
     if arguments.update && status(redpath) {
-        redpak_nodes::status_file::register(redpath, names.uid)?;
+        redpak_nodes::status_file::register(redpath, names)?;
         println!("registered {}", redpath.display());
         return Ok(exit::OK);
     }

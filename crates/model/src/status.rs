@@ -69,12 +69,17 @@ pub struct Status {
 /// Parses a status file. `None` when there is an error among the findings.
 pub fn parse(source: &SourceText) -> (Option<Status>, Vec<Finding>) {
     let mut reader = Reader::new(source);
-    let status = reader.tree(source).and_then(|tree| status(&mut reader, &tree));
+    let status = reader.tree(source).and_then(|tree| status(&mut reader, &tree, node_of(source)));
     let status = status.filter(|_| !reader.report.has_errors());
     (status, reader.report.finish())
 }
 
-fn status(reader: &mut Reader<'_>, tree: &crate::tree::Node) -> Option<Status> {
+/// The directory that a status file makes a node of, as it is shown.
+fn node_of(source: &SourceText) -> &Path {
+    Path::new(&*source.file).parent().filter(|node| !node.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn status(reader: &mut Reader<'_>, tree: &crate::tree::Node, node: &Path) -> Option<Status> {
     let fields = reader.section(tree, tree.span, schema::STATUS, "the status file");
     if let Some(version) = fields.integer("version").filter(|version| version.value > VERSION) {
         reader.report.push(
@@ -98,7 +103,7 @@ fn status(reader: &mut Reader<'_>, tree: &crate::tree::Node) -> Option<Status> {
                     "the node does not record its parent: it is one of red-pak 2.5",
                 )
                 .with_place(fields.place.clone())
-                .with_hint("register it again: `redconf create --update PATH`"),
+                .with_hint(format!("register it again: `redconf create --update {}`", node.display())),
             );
             None
         }
@@ -112,7 +117,7 @@ fn status(reader: &mut Reader<'_>, tree: &crate::tree::Node) -> Option<Status> {
                 format!("the state `{value:?}` does not enable the node"),
             )
             .with_place(state.place)
-            .with_hint("enable it: `redconf enable PATH`"),
+            .with_hint(format!("enable it: `redconf enable {}`", node.display())),
         );
     }
     let realpath = absolute(reader, &fields.text("realpath")?)?;

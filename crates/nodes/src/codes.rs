@@ -38,3 +38,5 @@ pub const NOT_FOR_NODES: &str = "RP0426";
 pub const IN_USE: &str = "RP0427";
 /// A node stands inside itself.
 pub const INSIDE_ITSELF: &str = "RP0428";
+/// A directory with a node's configuration and no status.
+pub const LOST_STATUS: &str = "RP0429";

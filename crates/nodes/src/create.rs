@@ -88,7 +88,7 @@ pub fn create(creation: &Creation, names: &Names, uid: u32) -> Result<Created, R
             .with_hint("letters, digits and + - _ @ : only; give another with -a ALIAS")
             .into());
     }
-    let info = format!("created by {} on {} the {}", user(names), host(names), names.today);
+    let info = info("created", names);
     let headers = Headers { alias: &alias, name: &names.uuid, info: &info };
     let text = node_text(&place.path, &template, &headers);
     let mut family = parent.as_ref().map(Family::texts).unwrap_or_default();
@@ -104,6 +104,11 @@ pub fn create(creation: &Creation, names: &Names, uid: u32) -> Result<Created, R
     let build = Build { place: &place, text: &text, info: &info, generation: wants_generation(&effective) };
     build.run().map_err(Refused::from)?;
     Ok(Created { path: place.path, alias, model, parent: place.parent, findings })
+}
+
+/// Who did it, where and when.
+pub(crate) fn info(did: &str, names: &Names) -> String {
+    format!("{did} by {} on {} the {}", user(names), host(names), names.today)
 }
 
 fn user(names: &Names) -> String {
@@ -172,7 +177,10 @@ impl Place {
     fn find(path: &Path, uid: u32) -> Result<Self, Finding> {
         if std::fs::symlink_metadata(path.join(STATUS)).is_ok() {
             return Err(Finding::error(codes::EXISTS, format!("`{}` is a node already", path.display()))
-                .with_hint("`--update` registers it anew, `redconf delete` removes it"));
+                .with_hint(format!(
+                    "`redconf create --update {0}` registers it anew, `redconf delete {0}` removes it",
+                    path.display()
+                )));
         }
         let empty = match std::fs::read_dir(path) {
             Ok(mut entries) => entries.next().is_none(),

@@ -48,7 +48,7 @@ impl Family {
     pub fn load(redpath: &Path, uid: u32, options: LoadOptions) -> Result<Self, Refused> {
         let steps = walk(redpath, uid)?;
         if !steps.last().is_some_and(|step| step.node) {
-            return Err(not_a_node(redpath).into());
+            return Err(not_a_node(steps.last(), redpath).into());
         }
         let mut findings = Vec::new();
         let mut nodes: Vec<Node> = Vec::new();

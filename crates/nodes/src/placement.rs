@@ -8,7 +8,8 @@ use redpak_model::effective::{Inheritance, Layer};
 use redpak_model::status::{Parent, State, Status};
 
 use crate::codes;
-use crate::node::Node;
+use crate::node::{Node, has_lost_status};
+use crate::walk::STATUS;
 
 /// What is looked at of a node.
 pub(crate) struct Placed<'a> {
@@ -66,7 +67,8 @@ fn state(node: &Placed) -> Option<Finding> {
 
 fn register(node: &Placed) -> String {
     format!(
-        "`redconf create --update {}` registers it here, `--force` takes it as it is",
+        "`redconf create --update {}` registers it here (each node by itself, from the root node down), \
+         `redwrap --force` takes it as it is",
         node.path.display()
     )
 }
@@ -109,7 +111,18 @@ fn wrong_parent(node: &Placed, above: Option<&Placed>) -> Option<Finding> {
             codes::WRONG_PARENT,
             format!("the node `{path}` was created as {}, and is now {}", words(was), words(is)),
         )
-        .with_hint(register(node))
+        .with_hint(lost_above(node.path, was).unwrap_or_else(|| register(node)))
+    })
+}
+
+/// Where the recorded parent has lost its status, registering the child would free it from that parent's rules.
+fn lost_above(path: &Path, recorded: Option<&Path>) -> Option<String> {
+    let recorded = recorded.filter(|recorded| path.starts_with(recorded))?;
+    has_lost_status(&std::fs::File::open(recorded).ok()?.into()).then(|| {
+        format!(
+            "`{0}` has a node's configuration and no {STATUS}: `redconf create --update {0}` writes one",
+            recorded.display()
+        )
     })
 }
 

@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use crate::codes;
 use crate::descend::{DEPTH, is_place_for_nodes};
 use crate::family::Refused;
-use crate::node::{Node, not_a_node};
+use crate::node::{Node, has_lost_status, is_closed, lost_status, not_a_node};
 use crate::placement::{Placed, of_leaf};
 use crate::walk::{self, STATUS, Step, enter, walk};
 
@@ -65,7 +65,7 @@ impl<T> Tree<T> {
     pub fn load(path: &Path, uid: u32, mut look: impl FnMut(&Node) -> T) -> Result<Self, Refused> {
         let steps = walk(path, uid)?;
         if !steps.last().is_some_and(|step| step.node) {
-            return Err(not_a_node(path).into());
+            return Err(not_a_node(steps.last(), path).into());
         }
         let mut loader = Loader { tree: Self { nodes: Vec::new(), top: 0 }, uid, look: &mut look };
         let mut parent = None;
@@ -196,10 +196,12 @@ impl<T> Loader<'_, T> {
                 names.retain(|name| is_place_for_nodes(name, place.depth == 0));
                 Some(Level { dir, place, names: names.into_iter() })
             }
-            // Private data of somebody else; nobody could be launched from there either.
-            Err(Errno::ACCESS | Errno::BADF) => None,
             Err(errno) => {
-                let finding = walk::cannot_list(&place.path, errno);
+                let finding = match errno {
+                    // BADF: it could be opened to pass through only.
+                    Errno::ACCESS | Errno::BADF => closed(&place.path),
+                    errno => walk::cannot_list(&place.path, errno),
+                };
                 self.tree.nodes[place.parent].findings.push(finding);
                 None
             }
@@ -220,10 +222,18 @@ impl<T> Loader<'_, T> {
             }
         };
         let is_node = statat(&opened, STATUS, AtFlags::SYMLINK_NOFOLLOW).is_ok();
-        if !is_node && place.depth >= DEPTH {
+        let lost = !is_node && has_lost_status(&opened);
+        if is_closed(&opened) {
+            // What a file system has at its top is root's alone, and no node.
+            if name != "lost+found" {
+                self.refuse(path.clone(), place.parent, closed(&path));
+            }
             return None;
         }
-        if is_node && path.components().count() > walk::DEPTH + 1 {
+        if !is_node && !lost && place.depth >= DEPTH {
+            return None;
+        }
+        if (is_node || lost) && path.components().count() > walk::DEPTH + 1 {
             self.refuse(path.clone(), place.parent, walk::too_deep(&path));
             return None;
         }
@@ -236,10 +246,11 @@ impl<T> Loader<'_, T> {
             (judged, refused) => {
                 let refused = refused.clone().or(judged.err());
                 let mut parent = place.parent;
-                if let (true, Some(refused)) = (is_node, &refused) {
-                    parent = self.refuse(path.clone(), parent, refused.clone());
+                let told = refused.clone().or_else(|| lost.then(|| lost_status(&path)));
+                if let (true, Some(told)) = (is_node || lost, told) {
+                    parent = self.refuse(path.clone(), parent, told);
                 }
-                let depth = if is_node { 0 } else { place.depth + 1 };
+                let depth = if is_node || lost { 0 } else { place.depth + 1 };
                 Some((again?, Place { path, parent, depth, refused }))
             }
         }
@@ -250,6 +261,13 @@ impl<T> Loader<'_, T> {
         self.tree.nodes.push(node);
         self.tree.nodes.len() - 1
     }
+}
+
+/// The finding for a directory that the caller may not look into. It may be somebody's private data, and no mistake.
+fn closed(path: &Path) -> Finding {
+    let message = format!("permission denied: nodes in `{}` are not looked for", path.display());
+    Finding::warning(codes::UNREADABLE, message)
+        .with_hint("run it as the owner of that directory, or as root")
 }
 
 /// Names of the directories in a directory, sorted. Links are not among them.

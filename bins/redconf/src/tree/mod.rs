@@ -169,7 +169,7 @@ fn judged(status: Option<&Status>, findings: &[Finding]) -> (State, Option<Strin
     match status {
         Some(status) if !status.state.is_enabled() => (State::Disabled, None),
         Some(_) => (State::Enabled, None),
-        None => (State::Broken, None),
+        None => (State::Broken, findings.first().map(first)),
     }
 }
 
@@ -199,6 +199,7 @@ impl Shown {
             count => format!("{count} packages"),
         };
         match (self.packages, self.inherited) {
+            (None, _) if self.state == State::Broken => "unknown packages".to_owned(),
             (None, _) => "the host's packages".to_owned(),
             (Some(own), 0) => count(own),
             (Some(own), inherited) => format!("{}, {inherited} inherited", count(own)),

@@ -1,6 +1,7 @@
 //! `redconf` by binary: what people and programs see, and exit codes.
 
 mod ground;
+mod lost;
 mod nodes;
 mod reports;
 mod why;

@@ -96,7 +96,11 @@ fn check_warns_of_what_no_launch_has_an_effect_for() {
     ground.node("r/b", "config: {set-user: daemon, share_time: disabled}\n");
     let ran = ground.run("check @r").expect(0);
     for key in ["set-user", "share_time"] {
-        assert!(ran.stdout.contains(&format!("warning[RP0117]: not supported yet: `{key}`")), "{}", ran.stdout);
+        assert!(
+            ran.stdout.contains(&format!("warning[RP0117]: not supported yet: `{key}`")),
+            "{}",
+            ran.stdout
+        );
     }
     assert!(ran.stdout.ends_with("3 nodes checked: 0 errors, 2 warnings\n"), "{}", ran.stdout);
     // A node that is wrong anyway is not told what it lacks besides.

@@ -149,7 +149,8 @@ fn a_moved_or_copied_node_is_registered_again_before_it_launches() {
     let moved = ground.at("moved");
     ground.refused(&moved, "RP0417");
     assert!(ground.load_with(&moved, LoadOptions { force: true }).is_ok());
-    status_file::register(&moved, ground.uid).unwrap_or_else(|Refused(findings)| panic!("{findings:?}"));
+    status_file::register(&moved, &redpak_nodes::names::gather(&BTreeMap::new()))
+        .unwrap_or_else(|Refused(findings)| panic!("{findings:?}"));
     assert!(ground.load(&moved).is_ok());
 }
 
