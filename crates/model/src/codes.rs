@@ -69,6 +69,7 @@ codes! {
     NARROWED = "RP0318", "a limit or filter is wider than an ancestor's, which holds";
     SETTING_FIXED = "RP0319", "a child changes a setting that an ancestor has set for good";
     DEVICE_NOT_EXPORTED = "RP0320", "the device of an export is exported as a device by no ancestor";
+    MOUNTS_UNDONE = "RP0321", "a capability is kept with which every mount can be undone";
 
     STATUS_NEWER = "RP0401", "the status file was written by a newer redpak";
     STATUS_WITHOUT_PARENT = "RP0402", "the status file does not record the node's parent";

@@ -383,6 +383,9 @@ pub enum ExportKind {
     Group,
 }
 
+/// Limit in bytes of a [`ExportKind::Tmpfs`] without `size`: what a board can spare.
+pub const TMPFS_SIZE: u64 = 64 << 20;
+
 /// Access to what a bind shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]

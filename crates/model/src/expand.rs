@@ -64,6 +64,9 @@ pub(crate) struct Expanded {
     pub undefined: Vec<String>,
     /// It holds a command that was not run, as it stands.
     pub unjudged: bool,
+    /// Names that stand for what the leaf's file says of itself, and whose text is no single component of a path: it
+    /// would lead out of the directory that an ancestor means.
+    pub astray: Vec<String>,
 }
 
 /// Why a text cannot be expanded.
@@ -75,7 +78,7 @@ pub(crate) struct Failure {
 }
 
 /// The names that are defined without the caller's environment, as they are written in files.
-const KNOWN: [&str; 28] = [
+pub(crate) const KNOWN: [&str; 28] = [
     "NODE_ALIAS",
     "NODE_NAME",
     "NODE_PATH",
@@ -135,7 +138,7 @@ impl Expander<'_> {
     pub fn expand(&self, text: &str) -> Result<Expanded, Failure> {
         let mut run = Run {
             expander: self,
-            out: Expanded { text: String::new(), undefined: Vec::new(), unjudged: false },
+            out: Expanded { text: String::new(), undefined: Vec::new(), unjudged: false, astray: Vec::new() },
             replacements: 0,
         };
         run.pieces(text, 0)?;
@@ -155,13 +158,13 @@ impl Expander<'_> {
             |key: &str, otherwise: &str| names.env.get(key).cloned().unwrap_or_else(|| otherwise.to_owned());
         let known = match name.to_ascii_uppercase().as_str() {
             "NODE_ALIAS" => self.node.alias.clone(),
-            "NODE_NAME" => self.node.name.clone(),
+            "NODE_NAME" => return given(&self.node.name),
             "NODE_PATH" => self.node.redpath.display().to_string(),
-            "NODE_INFO" => self.node.info.clone(),
+            "NODE_INFO" => return given(&self.node.info),
             "LEAF_ALIAS" => self.leaf.alias.clone(),
-            "LEAF_NAME" => self.leaf.name.clone(),
+            "LEAF_NAME" => return given(&self.leaf.name),
             "LEAF_PATH" => self.leaf.redpath.display().to_string(),
-            "LEAF_INFO" => self.leaf.info.clone(),
+            "LEAF_INFO" => return given(&self.leaf.info),
             "NODE_PREFIX" => names.prefix.clone(),
             "REDNODE_CONF" => beneath("etc/redpak.yaml"),
             "REDNODE_ADMIN" => beneath("etc/redpak-admin.yaml"),
@@ -186,6 +189,16 @@ impl Expander<'_> {
         };
         Some(known)
     }
+}
+
+/// A header that a file does not give is not defined.
+fn given(header: &str) -> Option<String> {
+    (!header.is_empty()).then(|| header.to_owned())
+}
+
+/// Whether a name stands for what the leaf's file says of itself, whatever that is.
+fn is_leafs_own(name: &str) -> bool {
+    ["LEAF_NAME", "LEAF_INFO"].iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// Whether a name stands for a place on disk: it is found there, and not written by anybody who could mean a name.
@@ -274,7 +287,15 @@ impl Run<'_, '_> {
         match self.expander.lookup(name) {
             // The directory is where it is, whatever characters are in its path.
             Some(value) if is_place(name) => self.literal(&value),
-            Some(value) => self.pieces(&value, round + 1),
+            Some(value) => {
+                let start = self.out.text.len();
+                self.pieces(&value, round + 1)?;
+                let made = &self.out.text[start..];
+                if is_leafs_own(name) && (matches!(made, "" | "." | "..") || made.contains('/')) {
+                    self.out.astray.push(name.to_owned());
+                }
+                Ok(())
+            }
             None => {
                 if !self.out.undefined.iter().any(|known| known == name) {
                     self.out.undefined.push(name.to_owned());
@@ -418,7 +439,9 @@ mod tests {
         names.answers.insert((1, Layer::Normal, "long".into()), vec![b'x'; MAX_TEXT + 1]);
         let at = |file| Expander { names: &names, node: &head, leaf: &head, file };
         let expand = |text: &str| at((1, Layer::Normal)).expand(text);
-        let is = |text: &str, unjudged| Ok(Expanded { text: text.to_owned(), undefined: vec![], unjudged });
+        let is = |text: &str, unjudged| {
+            Ok(Expanded { text: text.to_owned(), undefined: vec![], unjudged, astray: vec![] })
+        };
         assert_eq!(expand("$X-$(one)-"), is("x-1-", false));
         assert_eq!(expand("$(names)"), is("$X $(one) \\$", false));
         assert_eq!(expand("$(other)$X$(one)"), is("$(other)x1", true));

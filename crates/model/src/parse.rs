@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use redpak_diagnostics::{Finding, Place};
+use redpak_diagnostics::{Finding, Place, Severity};
 
 use crate::codes;
 use crate::config::{
@@ -20,10 +20,21 @@ use crate::tree::Reader;
 use crate::walk::{Fields, Value, short};
 
 /// Parses one file. `None` when there is an error among the findings.
+///
+/// What does not go with the mode of its entry is a warning here: whether it is refused depends on how the root node
+/// has the family merged.
 pub fn parse(source: &SourceText, layer: Layer) -> (Option<NodeConfig>, Vec<Finding>) {
-    let (draft, findings) = draft(source, layer);
+    let (draft, mut findings) = draft(source, layer);
+    tolerate(&mut findings);
     let sound = !findings.iter().any(Finding::is_error);
     (Some(draft.config).filter(|_| sound), findings)
+}
+
+/// red-pak 2.5 ignores what does not go with the mode of an entry, and its files have such lines.
+pub(crate) fn tolerate(findings: &mut [Finding]) {
+    for finding in findings.iter_mut().filter(|finding| finding.code == codes::NOT_TAKEN) {
+        finding.severity = Severity::Warning;
+    }
 }
 
 /// What is sound of a file.

@@ -8,6 +8,9 @@ use crate::walk::short;
 /// Bytes of a path, with the NUL at its end (`PATH_MAX`, limits.h).
 pub(crate) const PATH_MAX: usize = 4096;
 
+/// Components of a path, empty ones counted: more than any real one has.
+const MAX_COMPONENTS: usize = 128;
+
 /// Why a text is no path that redpak takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unfit {
@@ -34,7 +37,10 @@ impl Unfit {
             }
             Self::Control => (codes::BAD_PATH, "the path holds a control character".to_owned(), "remove it"),
             Self::TooLong => {
-                (codes::BAD_PATH, format!("the path is longer than {PATH_MAX} bytes"), "shorten it")
+                let message = format!(
+                    "the path is longer than {PATH_MAX} bytes, or has over {MAX_COMPONENTS} components"
+                );
+                (codes::BAD_PATH, message, "shorten it")
             }
         }
     }
@@ -45,7 +51,9 @@ impl Unfit {
 pub(crate) fn normalized(text: &str) -> Result<PathBuf, Unfit> {
     match text {
         "" => return Err(Unfit::Empty),
-        _ if text.len() >= PATH_MAX => return Err(Unfit::TooLong),
+        _ if text.len() >= PATH_MAX || text.split('/').count() > MAX_COMPONENTS => {
+            return Err(Unfit::TooLong);
+        }
         _ if text.chars().any(char::is_control) => return Err(Unfit::Control),
         _ if text.split('/').any(|part| part == "..") => return Err(Unfit::ParentStep),
         _ if !text.starts_with('/') => return Err(Unfit::Relative),

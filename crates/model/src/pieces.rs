@@ -21,7 +21,7 @@ pub(crate) fn wrong(text: &str) -> Option<(&'static str, &'static str, &'static 
         Piece::Bad => Some((
             codes::BAD_REFERENCE,
             "holds `${`, which no name and `}` follow",
-            "write `\\$` for a dollar",
+            "write `${NAME}`, or `\\$` for a dollar",
         )),
         Piece::Open => Some((
             codes::BAD_COMMAND,

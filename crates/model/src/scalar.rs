@@ -191,9 +191,9 @@ fn size(text: &str, min: u64) -> Result<u64, Refused> {
         Some(bytes) => Ok(bytes),
         None => refuse(
             codes::BAD_VALUE,
-            match min {
-                0 => format!("is no size: `{}`", short(text)),
-                _ => format!("is no size of at least {min} bytes: `{}`", short(text)),
+            match bytes.filter(|bytes| canonical && *bytes < min) {
+                Some(_) => format!("is less than {min} bytes: `{}`", short(text)),
+                None => format!("is no size: `{}`", short(text)),
             },
             "for example `64M`: bytes, or with K, M or G",
         ),

@@ -413,17 +413,19 @@ pub fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Opti
     const TELLING: usize = 5;
     let lower = word.to_lowercase();
     let words: Vec<&str> = words.into_iter().collect();
+    // Half a word says more than one that looks like it: `CAP_NET_BIND`.
+    let mut longer = words.iter().filter(|known| known.to_lowercase().starts_with(&lower));
+    if let (Some(only), None, true) = (longer.next(), longer.next(), lower.len() >= TELLING) {
+        return Some(only);
+    }
     let distance = |known: &str| strsim::damerau_levenshtein(&lower, &known.to_lowercase());
     let (distance, known) = words.iter().map(|known| (distance(known), *known)).min_by_key(|(d, _)| *d)?;
     let allowed = (word.chars().count().max(known.chars().count()) / 3).max(1);
     if distance <= allowed {
         return Some(known);
     }
-    // `environment` for `environ`: where one begins with the other, enough of it.
-    let begins = |known: &&&str| {
-        let known = known.to_lowercase();
-        lower.len().min(known.len()) >= TELLING && (lower.starts_with(&known) || known.starts_with(&lower))
-    };
+    // `environment` for `environ`.
+    let begins = |known: &&&str| known.len() >= TELLING && lower.starts_with(&known.to_lowercase());
     words.iter().find(begins).copied()
 }
 

@@ -35,12 +35,19 @@ struct Line<'t> {
     indentation: usize,
     /// Without blanks at both ends.
     text: &'t str,
+    /// Column of a tab in the indentation.
+    tab: Option<usize>,
+    /// Column of another blank in the indentation, and which.
+    odd: Option<(usize, char)>,
 }
 
 impl<'t> Line<'t> {
     fn new(line: &'t str, number: usize) -> Self {
         let indentation = line.chars().take_while(|c| *c == ' ').count();
-        Self { number, indentation, text: line.trim() }
+        let mut blanks = line.chars().take_while(|c| c.is_whitespace()).enumerate();
+        let tab = blanks.clone().find(|(_, c)| *c == '\t').map(|(column, _)| column);
+        let odd = blanks.find(|(_, c)| !matches!(c, ' ' | '\t'));
+        Self { number, indentation, text: line.trim(), tab, odd }
     }
 
     /// The line of this number, and the nearest one above that holds more than a comment. One pass: hostile texts have
@@ -78,8 +85,13 @@ pub(crate) fn slip(kind: &ErrorKind, text: &str, mark: Mark) -> Slip {
     let (line, above) = Line::around(text, mark.line);
     match kind {
         ErrorKind::TabInBlockIndentation | ErrorKind::TabNotAllowed | ErrorKind::TabInIndentation => {
-            Slip::new("a tab stands where only blanks may", "indent with blanks")
+            let slip = Slip::new("a tab stands where only blanks may", "indent with blanks");
+            match line.as_ref().and_then(|line| line.tab) {
+                Some(column) => Slip { at: Some((Mark { column, ..mark }, 1)), ..slip },
+                None => slip,
+            }
         }
+        _ if line.as_ref().is_some_and(|line| line.odd.is_some()) => odd_blank(line),
         ErrorKind::DirectiveDisallowed => {
             Slip::new("YAML directives are not supported", "remove the line that starts with `%`")
         }
@@ -89,6 +101,26 @@ pub(crate) fn slip(kind: &ErrorKind, text: &str, mark: Mark) -> Slip {
             "the line does not stand below those that it belongs to",
             "indent it by as many blanks as the keys beside it",
         ),
+        ErrorKind::ExpectedBlockSequenceEntry if line.as_ref().is_some_and(Line::dashed) => no_blank(line),
+        ErrorKind::BlockEntryInFlowCollection => unclosed(above),
+        ErrorKind::MisplacedFlowCollectionEnd => {
+            Slip::new("this bracket closes nothing", "remove it, or open it further up")
+        }
+        ErrorKind::MissingAnchorOrAliasName => {
+            Slip::new("a value cannot start with `*` or `&`", "put quotes around the value")
+        }
+        ErrorKind::CommentNotSeparated => Slip::new(
+            "a blank is missing before the `#` of a comment",
+            "write ` #`, or put the `#` in quotes",
+        ),
+        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator
+            if line.as_ref().is_some_and(|line| line.text.contains("${")) =>
+        {
+            Slip::new(
+                "a `{` or `}` stands in a value between brackets",
+                "put quotes around the value: `\"${NAME}/x\"`, or write `$NAME/x`",
+            )
+        }
         ErrorKind::ExpectedBlockSequenceEntry => Slip::new(
             "a `-` is expected here: the line stands below the `-` of an entry, and starts none",
             "indent it as the first key of the entry above, two blanks more than its `-`",
@@ -140,9 +172,8 @@ fn closing(open: char) -> char {
 
 /// `key: value` where a value stands already: most often something is missing further up.
 fn value_in_value(line: Option<Line<'_>>, above: Option<Line<'_>>) -> Slip {
-    if let Some(above) = above.as_ref().filter(|above| above.dashed()) {
-        let text = short(above.text.trim_start_matches('-'));
-        return Slip::new("a blank is missing behind the `-`", format!("write `- {text}`")).on(above);
+    if above.as_ref().is_some_and(Line::dashed) {
+        return no_blank(above);
     }
     for line in [above.as_ref(), line.as_ref()].into_iter().flatten() {
         if let Some((word, rest)) = line.glued() {
@@ -167,6 +198,37 @@ fn value_in_value(line: Option<Line<'_>>, above: Option<Line<'_>>) -> Slip {
         .on(line),
         None => Slip::new("the value holds `: `, as if it were a key", "put quotes around the value"),
     }
+}
+
+/// `-word`.
+fn no_blank(line: Option<Line<'_>>) -> Slip {
+    let text = line.as_ref().map_or("", |line| line.text.trim_start_matches('-'));
+    let slip = Slip::new("a blank is missing behind the `-`", format!("write `- {}`", short(text)));
+    match line {
+        Some(line) => slip.on(&line),
+        None => slip,
+    }
+}
+
+/// A `-` between brackets: those of a line above are open.
+fn unclosed(above: Option<Line<'_>>) -> Slip {
+    let hint = "close it with `}` or `]`; a value with `{` in it is written in quotes";
+    let slip = Slip::new("a `{` or `[` further up is not closed", hint);
+    match above {
+        Some(line) => slip.on(&line),
+        None => slip,
+    }
+}
+
+/// A blank that is none for YAML, and looks like one.
+fn odd_blank(line: Option<Line<'_>>) -> Slip {
+    let (number, column, odd) = line.map_or((1, 0, ' '), |line| {
+        let (column, odd) = line.odd.unwrap_or_default();
+        (line.number, column, odd)
+    });
+    let message =
+        format!("U+{:04X} stands in the indentation: it looks like a blank and is none", u32::from(odd));
+    Slip { at: Some((Mark { line: number, column }, 1)), ..Slip::new(message, "replace it by a blank") }
 }
 
 fn missing_colon(line: Option<Line<'_>>) -> Slip {
@@ -208,6 +270,14 @@ mod tests {
             ("exports:\n  - {mount: /a mode: Tmpfs}\n", 2, "a `,` or `}` is missing", "separated"),
             ("environ:\n  - key: A\n    value: \"\\$ \"\n", 3, "backslash", "single quotes"),
             ("config = 3\n", 1, "no `key: value`", "`key: value`"),
+            ("config:\n  chdir: /\n \u{a0}umask: 027\n", 3, "U+00A0", "blank"),
+            ("config:\n\u{a0} umask: 027\n", 2, "unknown key", "U+00A0"),
+            ("environ:\n  - key: A\n    value: a\n  -key: TZ\n", 4, "behind the `-`", "`- key: TZ`"),
+            ("exports:\n- {mount: /a, mode: Tmpfs\n- {mount: /b, mode: Tmpfs}\n", 2, "not closed", "`}`"),
+            ("exports:\n- {mount: ${X}/a, mode: Tmpfs}\n", 2, "in a value between brackets", "quotes"),
+            ("config: {umask: 027}}\n", 1, "closes nothing", "remove"),
+            ("config:\n  hostname: * x\n", 2, "start with `*`", "quotes"),
+            ("config:\n  hostname: \"a\"#x\n", 2, "before the `#`", "` #`"),
         ] {
             let source = SourceText::new("f", format!("headers: {{alias: a}}\n{text}"));
             let (_, findings) = crate::parse(&source, Layer::Normal);

@@ -12,6 +12,9 @@ use crate::schema::{self, Key, Kind, Support, nearest};
 use crate::source::Span;
 use crate::tree::{Data, Node, Reader};
 
+/// More keys than this are not listed in a hint.
+const MANY: usize = 10;
+
 /// A checked value.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
@@ -183,11 +186,19 @@ impl Reader<'_> {
             let glued = keys.iter().find(|key| key.name.eq_ignore_ascii_case(word)).map(|key| key.name);
             meant = glued.or_else(|| nearest(text, keys.iter().map(|key| key.name)));
             self.report.error(|| {
+                let odd = text.chars().next().filter(|first| first.is_whitespace());
                 let hint = match meant {
+                    _ if odd.is_some() => {
+                        let odd = odd.map_or(0, u32::from);
+                        format!("it starts with U+{odd:04X}, which looks like a blank and is none")
+                    }
                     Some(key) if glued.is_some() => format!("did you mean `{key}: {}`?", short(rest.trim())),
                     Some(near) => format!("did you mean `{near}`?"),
                     None => match schema::home(text) {
                         Some((key, home)) => format!("`{key}` is a key of {home}: write it there"),
+                        None if keys.len() > MANY => {
+                            "`redconf explain RP0110` says where the keys are listed".to_owned()
+                        }
                         None => format!("the keys here are {}", listed(keys.iter().map(|key| key.name))),
                     },
                 };

@@ -254,6 +254,22 @@ fn what_strict_would_refuse_of_a_compatible_family_is_a_warning() {
 }
 
 #[test]
+fn a_family_with_what_does_not_go_with_a_mode_has_its_commands() {
+    let root = "config: {inheritance: compatible}
+exports: [{mount: /tmp, mode: Tmpfs, path: /x}, {mount: /f, mode: Execfd, path: date}]";
+    assert_eq!(commands::commands(&family(&[root]), false).len(), 1);
+}
+
+#[test]
+fn what_is_refused_in_a_compatible_family_is_no_warning_too() {
+    let texts =
+        family(&["config: {inheritance: compatible, share_net: disabled}", "config: {share_net: enabled}"]);
+    let (_, findings) = redpak_model::effective(&texts, false, &Names::default());
+    assert_eq!(errors(&findings), ["RP0301 n1:2"]);
+    assert_eq!(redpak_model::strictly(&texts, false, &Names::default()), []);
+}
+
+#[test]
 fn what_does_not_go_with_a_mode_is_a_warning_in_a_compatible_family() {
     let body = "environ: [{key: A, mode: Remove, value: x}]
 exports: [{mount: /tmp, mode: Tmpfs, path: /x}, {mount: /dev, mode: Devfs, size: 1M}, {mount: /l, mode: Symlink, path: x, optional: true}]";
@@ -264,4 +280,44 @@ exports: [{mount: /tmp, mode: Tmpfs, path: /x}, {mount: /dev, mode: Devfs, size:
     let effective = effective.expect("no error");
     assert_eq!(effective.exports.len(), 3);
     assert_eq!(effective.environ[0].value.action, VariableAction::Remove);
+}
+
+#[test]
+fn who_can_undo_mounts_is_told() {
+    let warned = |bodies: &[&str]| -> Vec<String> {
+        let findings = run(bodies);
+        let told = findings.iter().filter(|finding| finding.code == "RP0321");
+        told.map(|finding| finding.place.as_ref().map(ToString::to_string).unwrap_or_default()).collect()
+    };
+    let keeps = "config: {capabilities: [{cap: SYS_ADMIN, add: 1}]}";
+    let all = "config: {capabilities: [{cap: ALL, add: 1}]}";
+    let drops = "config: {capabilities: [{cap: SYS_ADMIN, add: 0}]}";
+    assert_eq!(warned(&[keeps]), ["/n0/etc/redpak.yaml:2:31"]);
+    assert_eq!(warned(&[all, ""]), ["/n0/etc/redpak.yaml:2:31"]);
+    assert_eq!(warned(&[all, drops]), Vec::<String>::new());
+    assert_eq!(warned(&["config: {capabilities: [{cap: SYS_TIME, add: 1}]}"]), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_leaf_says_of_itself_leads_nowhere_else() {
+    let root = "exports: [{mount: /d, mode: Public, path: /srv/$LEAF_NAME}, {mount: /i, mode: Public, path: /srv/$leaf_info}]";
+    let run = |headers: &str| {
+        let mut nodes = family(&[root, ""]);
+        nodes[1].normal.text = format!("headers: {{alias: n1{headers}}}");
+        errors(&redpak_model::effective(&nodes, false, &Names::default()).1)
+    };
+    assert_eq!(run(", name: bob, info: made of it"), Vec::<String>::new());
+    let twice = |code: &str| [format!("{code} n0:2"), format!("{code} n0:2")];
+    for headers in ["", ", name: '', info: ''"] {
+        assert_eq!(run(headers), twice("RP0201"), "{headers}");
+    }
+    for headers in [", name: ., info: $NODE_PREFIX", ", name: a/b, info: /etc", ", name: .., info: '../x'"] {
+        assert_eq!(run(headers), twice("RP0209"), "{headers}");
+    }
+}
+
+#[test]
+fn a_path_of_a_thousand_components_is_refused_at_once() {
+    let path = "/a".repeat(1000);
+    assert_eq!(errors(&run(&[&format!("exports: [{{mount: {path}, mode: Tmpfs}}]")])), ["RP0209 n0:2"]);
 }

@@ -334,8 +334,7 @@ mod tests {
             redpesk_version: Some("1".into()),
             ..Names::default()
         };
-        let head =
-            NodeHead { alias: "a".into(), name: String::new(), info: String::new(), redpath: "/n".into() };
+        let head = NodeHead { alias: "a".into(), name: "n".into(), info: "i".into(), redpath: "/n".into() };
         let known: Vec<String> =
             commands::environment(&names, &head, &head).into_iter().map(|(name, _)| name).collect();
         let described: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();

@@ -79,6 +79,23 @@ pub(super) fn overridden(
     }
 }
 
+/// The mounts of a launch belong to its user namespace: who has this capability there can make writable what is mounted
+/// read-only, and unmount what hides something (mount_namespaces(7)).
+pub(super) fn undoing(family: &Family, kept: &[(String, Sourced<bool>)], report: &mut Report) {
+    const UNDOES: &str = "CAP_SYS_ADMIN";
+    let Some((_, kept)) = kept.iter().find(|(name, kept)| name == UNDOES && kept.value) else { return };
+    let message = format!(
+        "`{}` keeps {UNDOES}: what runs in `{}` can undo every mount, the read-only ones too",
+        family.alias(kept.origin.node),
+        family.alias(family.leaf())
+    );
+    report.push(
+        Finding::warning(codes::MOUNTS_UNDONE, message)
+            .with_place(kept.origin.place.clone())
+            .with_hint("drop it, or run only what you trust with all that the family's exports name"),
+    );
+}
+
 fn widened(family: &Family, at: &Origin, numbers: &[usize], kept: &Kept) -> Finding {
     const SHOWN: usize = 4;
     let mut names = listed(numbers.iter().take(SHOWN).map(|number| NAMES[*number]));

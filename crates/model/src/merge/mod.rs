@@ -95,8 +95,11 @@ pub fn strictly(family: &[NodeText], admin: bool, names: &Names) -> Vec<Finding>
     };
     // What is refused all the same is no warning.
     let refused = findings(Inheritance::Compatible);
+    let told = |finding: &Finding| {
+        refused.iter().any(|known| known.code == finding.code && known.place == finding.place)
+    };
     let strict = findings(Inheritance::Strict).into_iter().filter(Finding::is_error);
-    let mut warnings: Vec<Finding> = strict.filter(|finding| !refused.contains(finding)).collect();
+    let mut warnings: Vec<Finding> = strict.filter(|finding| !told(finding)).collect();
     for finding in &mut warnings {
         finding.severity = Severity::Warning;
     }
@@ -181,13 +184,6 @@ fn redpaths(family: &[NodeText], findings: &mut Vec<Finding>) -> Option<Vec<Path
     Some(redpaths)
 }
 
-/// red-pak 2.5 ignores what does not go with the mode of an entry, and its files have such lines.
-fn tolerate(findings: &mut [Finding]) {
-    for finding in findings.iter_mut().filter(|finding| finding.code == codes::NOT_TAKEN) {
-        finding.severity = Severity::Warning;
-    }
-}
-
 /// One node's files, expanded.
 struct Files {
     normal: Resolved,
@@ -257,15 +253,18 @@ impl Family {
         let inheritance = stated.filter_map(|file| file.config.inheritance.as_ref()).next();
         let inheritance = inheritance.map_or(Inheritance::Strict, |stated| stated.value);
         if inheritance == Inheritance::Compatible {
-            tolerate(findings);
+            parse::tolerate(findings);
         }
         Some(Self { heads, files, inheritance, unjudged })
     }
 
     fn merged(&self, inheritance: Inheritance, report: &mut Report) -> Merged {
         let strict = inheritance == Inheritance::Strict;
+        let settings =
+            if strict { settings::merge(self, report) } else { compatible::settings(self, report) };
+        capabilities::undoing(self, &settings.capabilities, report);
         Merged {
-            settings: if strict { settings::merge(self, report) } else { compatible::settings(self, report) },
+            settings,
             environ: environ::merge(self, report),
             exports: if strict { exports::merge(self, report) } else { compatible::exports(self, report) },
         }

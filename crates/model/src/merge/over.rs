@@ -8,7 +8,7 @@ use super::Family;
 use super::environ::overridden;
 use super::mounts::{Placed, Tree};
 use crate::codes;
-use crate::effective::Lies;
+use crate::effective::{Lies, TMPFS_SIZE};
 use crate::paths;
 use crate::resolve::{Entry, Mounted, What};
 use crate::source::Report;
@@ -67,6 +67,14 @@ type Refusal = (&'static str, &'static str);
 
 const ELSEWHERE: Refusal =
     (codes::MOUNT_OVER_INHERITED, "mount it elsewhere, or lay it over with the mode `Overlay`");
+const PRIVATELY: Refusal = (
+    codes::MOUNT_OVER_INHERITED,
+    "use `Restricted`: what a node takes away from itself it takes away from its descendants",
+);
+const LARGER: Refusal =
+    (codes::MOUNT_OVER_INHERITED, "give it at most the `size` that the ancestor gives it");
+const ONLY_ELSEWHERE: Refusal =
+    (codes::MOUNT_OVER_INHERITED, "mount it elsewhere: what an ancestor shows there stays");
 const INHERITED: Refusal =
     (codes::MOUNT_OVER_INHERITED, "remove the entry: what an ancestor exports is inherited");
 const BELOW_OVERLAY: Refusal =
@@ -75,6 +83,11 @@ const NO_DIRECTORY: Refusal = (
     codes::OVERLAY_KIND,
     "an overlay is a directory, and is laid over a directory: lay it over the one that is meant",
 );
+
+/// The limit of a tmpfs, in bytes.
+fn limit(size: Option<u64>) -> u64 {
+    size.unwrap_or(TMPFS_SIZE)
+}
 
 impl Inherited<'_> {
     /// Why an export may not be put over it: code and hint. `same` is a bind of what is seen there.
@@ -85,7 +98,12 @@ impl Inherited<'_> {
             // Leading through a link or a file is another finding.
             (_, What::Symlink { .. }) if !at => None,
             (_, below) if below.is_file() && !at => None,
+            // It would hold for this node alone: its descendants would have more than it has.
+            (What::Bind { .. }, _) if same && value.mode.is_private() => Some(PRIVATELY),
             (What::Bind { .. }, _) if same => None,
+            (What::Tmpfs { size }, What::Tmpfs { size: theirs }) if at && limit(*size) > limit(*theirs) => {
+                Some(LARGER)
+            }
             (What::Overlay { .. }, What::Bind { file: false, .. } | What::Anonymous | What::Tmpfs { .. }) => {
                 None
             }
@@ -93,11 +111,12 @@ impl Inherited<'_> {
             (What::Overlay { .. }, What::Overlay { .. }) => Some(BELOW_OVERLAY),
             (What::Overlay { .. }, _) => Some(NO_DIRECTORY),
             // An empty place: what is put there replaces nothing, but is not of another kind.
-            (What::Symlink { .. }, What::Anonymous | What::Tmpfs { .. }) if at => Some(ELSEWHERE),
-            (what, What::Anonymous | What::Tmpfs { .. }) if at && what.is_file() => Some(ELSEWHERE),
+            (What::Symlink { .. }, What::Anonymous | What::Tmpfs { .. }) if at => Some(ONLY_ELSEWHERE),
+            (what, What::Anonymous | What::Tmpfs { .. }) if at && what.is_file() => Some(ONLY_ELSEWHERE),
             (_, What::Anonymous | What::Tmpfs { .. }) => None,
             (what, same) if at && what == same => Some(INHERITED),
-            _ => Some(ELSEWHERE),
+            (What::Bind { file: false, .. }, What::Bind { .. } | What::Overlay { .. }) => Some(ELSEWHERE),
+            _ => Some(ONLY_ELSEWHERE),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use redpak_diagnostics::Finding;
+use redpak_diagnostics::{Finding, Place};
 
 use super::{Family, Stated, capabilities, limits, shares};
 use crate::codes;
@@ -110,6 +110,14 @@ fn stays(
             Switch::Disabled => false,
             Switch::Unset => continue,
         };
+        // What nobody above says is as it is by default: verified, and not passed on.
+        let by_default = matches!(key, "gpgcheck" | "inherit-env") && force.is_none();
+        if by_default && node > 0 && value != stays {
+            if !family.doubtful(node, key) {
+                report.push(widens_default(family, node, key, stays, origin.place));
+            }
+            continue;
+        }
         match &force {
             Some(set) if set.value == stays && value != stays => {
                 if family.doubtful(node, key) {
@@ -128,6 +136,19 @@ fn stays(
         }
     }
     force
+}
+
+fn widens_default(family: &Family, node: usize, key: &str, default: bool, place: Place) -> Finding {
+    let root = family.alias(0);
+    let message = format!(
+        "`{}` sets `{key}` to `{}`; no ancestor does, and the default, `{default}`, stays",
+        family.alias(node),
+        !default
+    );
+    Finding::error(codes::SETTING_STAYS, message)
+        .with_place(place)
+        .with_related("the root node says nothing of it", family.files[0].normal.head.clone())
+        .with_hint(format!("remove the line; the root node `{root}` would have to set it first"))
 }
 
 /// Once an ancestor has set it, a child may only say the same.

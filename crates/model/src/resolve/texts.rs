@@ -8,8 +8,9 @@ use super::{Resolver, Shares, Stance, stance};
 use crate::codes;
 use crate::config::{Located, ShareEntries, ShareEntry};
 use crate::effective::{Account, Share, Unjudged};
-use crate::expand::{Expanded, Failure};
+use crate::expand::{Expanded, Failure, KNOWN};
 use crate::paths::{PATH_MAX, Unfit, normalized};
+use crate::schema::nearest;
 use crate::walk::short;
 
 impl Resolver<'_> {
@@ -78,17 +79,22 @@ impl Resolver<'_> {
         let expanded = self.expanded(text)?;
         for name in &expanded.undefined {
             let message = format!("`${name}` is not defined, and this is a path");
-            self.error(
-                codes::UNDEFINED_IN_PATH,
-                &text.place,
-                message,
-                format!("set {name} in the environment, or write the path out"),
-            );
+            let hint = match nearest(name, KNOWN) {
+                Some(near) => format!("did you mean `${near}`?"),
+                None => format!("set {name} in the environment, or write the path out"),
+            };
+            self.error(codes::UNDEFINED_IN_PATH, &text.place, message, hint);
+        }
+        for name in &expanded.astray {
+            let message = format!("`${name}` of the leaf is no name of a file, and this is a path");
+            let hint = "give the leaf a `name` and `info` without `/`, or use `$LEAF_ALIAS`";
+            self.error(codes::BAD_PATH, &text.place, message, hint);
         }
         if expanded.unjudged {
             self.not_judged(what, text, true);
             return None;
         }
+        let expanded = Some(expanded).filter(|expanded| expanded.astray.is_empty())?;
         expanded.undefined.is_empty().then_some(expanded.text)
     }
 

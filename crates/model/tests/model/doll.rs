@@ -249,7 +249,8 @@ fn putting_over() {
         ("Restricted /usr", "Restricted /usr", OK),
         ("Public /data", "Restricted /data", OK),
         ("Public /data", "Public /data", OK),
-        ("Public /data", "PrivateRestricted /data", OK),
+        // For the node alone: its descendants would have more than it has.
+        ("Public /data", "PrivateRestricted /data", over),
         ("Public /d /data", "Restricted /d /data/", OK),
         ("Public /d /data", "Restricted /d/x /data/x", OK),
         ("Restricted /usr", "Restricted /usr/lib", OK),
@@ -309,6 +310,8 @@ fn putting_over() {
         ("Symlink /bin usr/bin", "Overlay /bin/x/y $NODE_PATH/x", crosses),
         ("Passwd /etc/passwd", "Tmpfs /etc/passwd/x", crosses),
         ("RestrictedFile /f", "Tmpfs /f/x", crosses),
+        // A tmpfs is no larger than the one it is put over; without a size it has 64 MiB.
+        ("Tmpfs /t", "Tmpfs /t", OK),
         // Beside, or with the same first letters: free.
         ("Restricted /usr", "Tmpfs /usrx", OK),
         ("Symlink /bin x", "Tmpfs /binx", OK),

@@ -90,14 +90,20 @@ fn settings_that_stay() {
         assert_eq!(three("", &stays, &other).errors(), ["RP0310 n2:2 [n1:2]"], "{key}");
         assert_eq!(three(&stays, "", &other).errors(), ["RP0310 n2:2 [n0:2]"], "silence never widens: {key}");
         // An admin file may widen its own node's file, not its parent's.
-        let own = Family::root("").node(&config(&stays)).admin(&config(&other));
-        assert_eq!(shown(get(&own.ok().settings)), format!("{stay}@1 []"));
-        assert!(shown(get(&own.ok_admin().settings)).ends_with("@1a [1]"));
+        let own = Family::root(&config(&other)).node(&config(&stays)).admin(&config(&other));
+        assert_eq!(shown(get(&own.ok().settings)), format!("{stay}@1 [0]"));
+        assert!(shown(get(&own.ok_admin().settings)).ends_with("@1a [1 0]"));
         let beyond = Family::root(&config(&stays)).node("").admin(&config(&other));
         assert_eq!(beyond.errors_admin(), ["RP0310 n1a:2 [n0:2]"], "{key}");
         beyond.ok();
         let parents = Family::root(&config(&stays)).admin(&config(&other)).node("").admin(&config(&other));
         parents.ok_admin();
+    }
+    // Where nobody says anything, the default stays.
+    for (key, widens) in [("gpgcheck", "false"), ("inherit-env", "true")] {
+        let line = format!("{key}: {widens}");
+        assert_eq!(three("", "", &line).errors(), ["RP0310 n2:2 [n0:1]"], "{key}");
+        assert_eq!(three(&line, "", &line).errors(), Vec::<String>::new(), "{key}");
     }
     let unset = three("die-with-parent: enabled", "die-with-parent: unset", "");
     assert_eq!(shown(unset.ok().settings.die_with_parent.as_ref()), "true@0 []");

@@ -32,7 +32,7 @@ fn what_yaml_has_and_redpak_does_not() {
         ("? [a, b]\n: c", &["RP0120 2:3"]),
         ("? {a: b}\n: c", &["RP0120 2:3"]),
         ("config: [", &["RP0101 2:9"]),
-        ("config:\n\tumask: 1", &["RP0101 3:2"]),
+        ("config:\n\tumask: 1", &["RP0101 3:1"]),
         ("config: \"x", &["RP0101 2:9"]),
         ("config: *nobody", &["RP0101 2:9"]),
         ("config:\n  hostname: \"a\\0b\"", &["RP0105 3:13"]),

@@ -200,7 +200,7 @@ const EXPORTS: &[Attempt] = &[
         "size",
         "- {mount: /t, mode: Tmpfs, size: 4K}",
         "- {mount: /t, mode: Tmpfs, size: 1G}",
-        Free("no host source at all (Tmpfs, …)"),
+        Refused("RP0306 n1:3 [n0:3]"),
     ),
     ("exports", "info", "", "- {mount: /t, mode: Tmpfs, info: x}", Free("a text")),
     ("exports", "warn", "", "- {mount: /t, mode: Tmpfs, warn: x}", Free("a text")),

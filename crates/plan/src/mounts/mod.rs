@@ -24,8 +24,8 @@ use crate::codes;
 use crate::facts::HostFacts;
 use crate::launch_plan::{Attrs, FileKind, FileLock, Ids, Mount, NewDirectory, Source};
 
-/// Size limit of a tmpfs without `size`, and of `/dev/shm`: what a board can spare (bytes).
-pub const TMPFS_SIZE: u64 = 64 << 20;
+/// Size limit of a tmpfs without `size`, and of `/dev/shm` (bytes).
+pub const TMPFS_SIZE: u64 = redpak_model::effective::TMPFS_SIZE;
 /// Attributes of every bind mount.
 const BIND: Attrs = Attrs { read_only: false, nosuid: true, nodev: true, noexec: false };
 /// Attributes of an overlay without a writable layer.
