@@ -127,8 +127,10 @@ pub struct TreeArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(override_usage = "redconf why [OPTIONS] <--mount <PATH>|--cap <CAP>|--env <KEY>> <NODE>")]
 pub struct WhyArguments {
     /// The node, as it is launched
+    #[arg(value_name = "NODE")]
     pub path: PathBuf,
     #[command(flatten)]
     pub what: What,
@@ -142,7 +144,7 @@ pub struct WhyArguments {
 
 /// What is asked for.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 pub struct What {
     /// A path inside the launched node
     #[arg(short, long, value_name = "PATH")]
@@ -213,7 +215,8 @@ pub struct ShowArguments {
     /// With the admin configuration on top
     #[arg(short = 'e', long)]
     pub admin: bool,
-    /// Without comments, as a file that can be read again
+    /// As a file that can be read again: `mergeconfig` without its comments, `config` as the file stands, with those
+    /// of the file
     #[arg(short, long)]
     pub yaml: bool,
     /// As JSON

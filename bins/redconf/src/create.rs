@@ -1,9 +1,12 @@
 //! `redconf create`.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use redpak_diagnostics::Finding;
 use redpak_model::Names;
 use redpak_nodes::templates::{self, Template};
+use redpak_nodes::walk::STATUS;
 use redpak_nodes::{Creation, Refused, status_file};
 
 use crate::arguments::CreateArguments;
@@ -38,8 +41,12 @@ pub fn run(arguments: &CreateArguments, names: &Names) -> Result<(), Refused> {
         model,
         template_dir: templates::directory(arguments.template_dir.as_deref(), None),
     };
-    let created = redpak_nodes::create(&creation, names, names.uid)?;
-    report(&created.findings);
+    let created = redpak_nodes::create(&creation, names, names.uid).map_err(|Refused(findings)| {
+        Refused(findings.into_iter().map(|finding| not_created(given(finding, arguments, None))).collect())
+    })?;
+    let warnings: Vec<Finding> =
+        created.findings.into_iter().map(|finding| given(finding, arguments, Some(&created.path))).collect();
+    report(&warnings);
     let model = created.model.map_or("a file of your own".to_owned(), |model| format!("the model {model}"));
     match created.parent {
         Some(parent) => crate::print(&format!(
@@ -55,6 +62,33 @@ pub fn run(arguments: &CreateArguments, names: &Names) -> Result<(), Refused> {
         ))?,
     }
     Ok(())
+}
+
+/// A finding in the file that was given, where it was to become a file of the node. `created`: the node, if it is there.
+fn given(mut finding: Finding, arguments: &CreateArguments, created: Option<&Path>) -> Finding {
+    let related = finding.related.iter_mut().map(|(_, place)| place);
+    for place in finding.place.iter_mut().chain(related) {
+        let file = Path::new(&*place.file);
+        let node = file.parent().and_then(Path::parent);
+        // The files above are those of nodes that exist.
+        let new =
+            node.is_some_and(|node| created.map_or(!node.join(STATUS).exists(), |created| created == node));
+        let admin = file.ends_with("etc/redpak-admin.yaml");
+        let given = if admin { &arguments.config_admin } else { &arguments.config };
+        if let Some(given) = given.as_ref().filter(|_| new && (admin || file.ends_with("etc/redpak.yaml"))) {
+            place.file = Arc::from(given.to_string_lossy().as_ref());
+        }
+    }
+    finding
+}
+
+/// An error in a file may look as if the node were there.
+fn not_created(finding: Finding) -> Finding {
+    if !finding.is_error() || finding.place.is_none() {
+        return finding;
+    }
+    let hint = finding.hint.as_ref().map_or(String::new(), |hint| format!("{hint}; "));
+    finding.with_hint(format!("{hint}nothing was created"))
 }
 
 fn register(path: &Path, names: &Names) -> Result<(), Refused> {

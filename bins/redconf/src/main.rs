@@ -21,7 +21,7 @@ use redpak_diagnostics::render::{self, Color, printable};
 use redpak_diagnostics::{Finding, Severity, exit};
 use redpak_model::Names;
 use redpak_model::status::State;
-use redpak_nodes::Refused;
+use redpak_nodes::{Family, LoadOptions, Refused};
 
 use arguments::{Arguments, Command};
 
@@ -68,12 +68,23 @@ fn run(command: &Command, names: &Names) -> Result<u8, Refused> {
 fn state(path: &Path, names: &Names, state: State) -> Result<(), Refused> {
     let path = absolute(path)?;
     redpak_nodes::status_file::set_state(&path, names.uid, state)?;
-    crate::print(&format!(
-        "{} is {}",
-        path.display(),
-        if state == State::Enable { "enabled" } else { "disabled" }
-    ))?;
+    let word = if state == State::Enable { "enabled" } else { "disabled" };
+    let off = if state == State::Enable { disabled_above(&path, names)? } else { None };
+    let still = off.map_or(String::new(), |above| {
+        format!(
+            ", and still does not launch: `{0}` above it is disabled, `redconf enable {0}`",
+            above.display()
+        )
+    });
+    crate::print(&format!("{} is {word}{still}", path.display()))?;
     Ok(())
+}
+
+/// The topmost disabled node above one.
+fn disabled_above(path: &Path, names: &Names) -> Result<Option<PathBuf>, Refused> {
+    let family = Family::load(path, names.uid, LoadOptions { force: true })?;
+    let above = &family.nodes[..family.nodes.len() - 1];
+    Ok(above.iter().find(|node| !node.status.state.is_enabled()).map(|node| node.path.clone()))
 }
 
 /// A path from `/`, links kept.

@@ -40,3 +40,5 @@ pub const IN_USE: &str = "RP0427";
 pub const INSIDE_ITSELF: &str = "RP0428";
 /// A directory with a node's configuration and no status.
 pub const LOST_STATUS: &str = "RP0429";
+/// A configuration under the name that red-pak 2.5 wrote by mistake.
+pub const LEGACY_NAME: &str = "RP0430";

@@ -39,7 +39,8 @@ impl Node {
     /// findings then.
     pub(crate) fn open(step: Step, uid: u32, findings: &mut Vec<Finding>) -> Option<Self> {
         let status = kept(status(&step, uid, findings), findings);
-        let text = kept(text(&step, uid), findings);
+        let read = text(&step, uid, findings);
+        let text = kept(read, findings);
         Some(Self {
             text: text?,
             status: status?,
@@ -94,7 +95,7 @@ fn renewable(finding: Finding, node: &Path) -> Finding {
 }
 
 /// The configuration of the node at a step.
-pub(crate) fn text(step: &Step, uid: u32) -> Result<NodeText, Vec<Finding>> {
+pub(crate) fn text(step: &Step, uid: u32, findings: &mut Vec<Finding>) -> Result<NodeText, Vec<Finding>> {
     let etc = step.path.join("etc");
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let dir = openat(&step.dir, "etc", flags, Mode::empty()).map_err(|errno| {
@@ -113,11 +114,12 @@ pub(crate) fn text(step: &Step, uid: u32) -> Result<NodeText, Vec<Finding>> {
         let shown = etc.join(name);
         checked::read(&dir, name, &shown, uid)?.map(|bytes| source_text(&shown, bytes)).transpose()
     };
-    // The second is the name that red-pak 2.5 wrote by mistake in some releases.
-    let normal = match read("redpak.yaml") {
-        Ok(None) => read("redpack.yaml"),
+    let [name, legacy] = CONFIGURATIONS;
+    let normal = match read(name) {
+        Ok(None) => read(legacy),
         read => read,
     };
+    findings.extend(legacy_name(&dir, &etc));
     let normal = normal.and_then(|text| {
         text.ok_or_else(|| without_configuration(&etc.join("redpak.yaml"), "`etc/redpak.yaml`"))
     });
@@ -125,6 +127,23 @@ pub(crate) fn text(step: &Step, uid: u32) -> Result<NodeText, Vec<Finding>> {
         (Ok(normal), Ok(admin)) => Ok(NodeText { redpath: step.path.clone(), normal, admin }),
         (normal, admin) => Err(normal.err().into_iter().chain(admin.err()).collect()),
     }
+}
+
+/// A warning where a configuration has the name of red-pak 2.5, whether it is read or not.
+fn legacy_name(dir: &OwnedFd, etc: &Path) -> Option<Finding> {
+    let there = |name: &str| statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
+    let [name, legacy] = CONFIGURATIONS;
+    let (new, old) = (etc.join(name), etc.join(legacy));
+    let (new, old) = (new.display(), old.display());
+    there(legacy).then(|| match there(name) {
+        true => Finding::warning(codes::LEGACY_NAME, format!("`{old}` is not read: `{new}` is there too"))
+            .with_hint(format!("take what is still wanted from it, then `rm {old}`")),
+        false => Finding::warning(
+            codes::LEGACY_NAME,
+            format!("the configuration is read from `{old}`, a mistake of red-pak 2.5"),
+        )
+        .with_hint(format!("give it its name: `mv {old} {new}`")),
+    })
 }
 
 fn without_configuration(path: &Path, what: &str) -> Finding {

@@ -87,7 +87,8 @@ fn judge(leaf: &Step, parent: Option<&Path>, names: &Names) -> Result<Vec<Findin
     let force = LoadOptions { force: true };
     let above = parent.map(|parent| Family::load(parent, names.uid, force)).transpose()?;
     let mut family = above.as_ref().map(Family::texts).unwrap_or_default();
-    family.push(node::text(leaf, names.uid).map_err(Refused)?);
+    let mut warnings = Vec::new();
+    family.push(node::text(leaf, names.uid, &mut warnings).map_err(Refused)?);
     let (effective, findings) = redpak_model::effective(&family, false, names);
     if effective.is_none() {
         return Err(Refused(findings));
@@ -98,7 +99,8 @@ fn judge(leaf: &Step, parent: Option<&Path>, names: &Names) -> Result<Vec<Findin
             return Err(Refused(found));
         }
     }
-    Ok(findings)
+    warnings.extend(findings);
+    Ok(warnings)
 }
 
 fn replace(node: &Path, status: &Status) -> Result<(), Finding> {

@@ -41,9 +41,9 @@ pub fn settings(settings: &Settings) -> Vec<Default> {
     add(share.net.is_none(), "share_net", "disabled", true);
     add(share.pid.is_none(), "share_pid", "disabled", true);
     add(share.ipc.is_none(), "share_ipc", "disabled", true);
-    add(share.time.is_none(), "share_time", "disabled where a time namespace can be made", false);
-    add(true, "uts", "host and domain name are always the node's own", false);
-    add(settings.hostname.is_none(), "hostname", "the host's", false);
+    add(share.time.is_none(), "share_time", "the host's: no time namespace is made yet", false);
+    add(true, "uts", "always a namespace of its own", false);
+    add(settings.hostname.is_none(), "hostname", "as the host's, in that namespace", false);
     add(settings.chdir.is_none(), "chdir", "/", true);
     add(settings.capabilities.is_empty(), "capabilities", "none is kept", false);
     add(settings.inheritance.is_none(), "inheritance", "strict", true);

@@ -105,6 +105,13 @@ impl<'a> Writer<'a> {
             0,
             "behind each value: the node and the line that it comes from; `default`: nobody says it",
         );
+        let exports = &self.effective.exports;
+        let twice = |one: &Export| exports.iter().filter(|other| other.mount == one.mount).count() > 1;
+        if exports.iter().any(twice) {
+            let text =
+                "for reading only: a file can have one export at a path, and the family has several overlays";
+            self.sheet.must_note(0, text);
+        }
         self.sheet.line("headers:", "");
         self.sheet.line(format!("  alias: {}", scalar(&leaf.alias)), "");
         for (key, text) in [("name", &leaf.name), ("info", &leaf.info)] {

@@ -10,6 +10,9 @@ use super::{Answer, Inquiry};
 pub fn answer(inquiry: &Inquiry, asked: &str) -> Result<Answer, String> {
     let upper = asked.to_ascii_uppercase();
     let name = if upper.starts_with("CAP_") { upper } else { format!("CAP_{upper}") };
+    if name == "CAP_ALL" {
+        return Err("ask for one capability; `redconf mergeconfig` lists all that are kept".to_owned());
+    }
     if !NAMES.contains(&name.as_str()) {
         let near = nearest(&name, NAMES.iter().copied());
         let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));

@@ -9,7 +9,15 @@ const LISTS: [(&str, &str); 2] = [("PATH", "path"), ("LD_LIBRARY_PATH", "ldpath"
 /// Variables that always have a value (SPEC section 3).
 const ALWAYS: [&str; 5] = ["TERM", "HOME", "USER", "PATH", "LANG"];
 
-pub fn answer(inquiry: &Inquiry, key: &str) -> Answer {
+/// `Err` when no variable can have that name.
+pub fn answer(inquiry: &Inquiry, key: &str) -> Result<Answer, String> {
+    if key.is_empty() || key.contains(|c: char| c == '=' || c.is_whitespace() || c.is_control()) {
+        return Err(format!("`{key}` is not the name of a variable"));
+    }
+    Ok(of(inquiry, key))
+}
+
+fn of(inquiry: &Inquiry, key: &str) -> Answer {
     let leaf = inquiry.leaf_alias();
     let mut answer = if let Some(variable) = stated(inquiry.leaf, key) {
         of_entry(inquiry, key, variable)

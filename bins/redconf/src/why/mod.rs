@@ -57,6 +57,9 @@ pub fn run(arguments: &WhyArguments, names: &Names) -> Result<u8, Refused> {
             return Ok(usage(&format!("not supported yet: `redconf why {option}`")));
         }
     }
+    if what.mount.is_none() && what.cap.is_none() && what.env.is_none() {
+        return Ok(usage("what? give --mount, --cap or --env"));
+    }
     let family = Family::load(&absolute(&arguments.path)?, names.uid, LoadOptions { force: true })?;
     let (leaf, findings) = family.effective(arguments.admin, names)?;
     report(&findings);
@@ -65,8 +68,7 @@ pub fn run(arguments: &WhyArguments, names: &Names) -> Result<u8, Refused> {
     let answer = match (&what.mount, &what.cap, &what.env) {
         (Some(path), ..) => mount::answer(&inquiry, path),
         (_, Some(name), _) => cap::answer(&inquiry, name),
-        (.., Some(key)) => Ok(env::answer(&inquiry, key)),
-        (None, None, None) => return Ok(usage("what? give --mount, --cap or --env")),
+        (.., key) => env::answer(&inquiry, key.as_deref().unwrap_or_default()),
     };
     let answer = match answer {
         Ok(answer) => answer,

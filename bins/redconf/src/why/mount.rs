@@ -156,19 +156,26 @@ fn granted(inquiry: &Inquiry, asked: &Path, path: &Path, index: usize) -> Answer
     let effective = inquiry.leaf;
     let export = &effective.exports[index];
     let (leaf, by) = (inquiry.leaf_alias(), inquiry.alias(export.level));
-    let sentence = format!("{} is shown in {leaf}: {by} {}", shown(asked), says(export));
+    let host = on_host(export, path);
+    let missing = host.as_ref().filter(|host| host.symlink_metadata().is_err());
+    let sentence = match missing {
+        None => format!("{} is shown in {leaf}: {by} {}", shown(asked), says(export)),
+        Some(host) => format!(
+            "{} would be shown in {leaf}, and {} is not there now: {by} {}",
+            shown(asked),
+            shown(host),
+            says(export)
+        ),
+    };
     let mut answer = Answer::new("mount", shown(asked), true, sentence);
     answer.fact(
         "export",
         format!("{} of {by}", mode(&export.kind, export.private)),
         Some(&export.origin.place),
     );
-    if let Some(host) = on_host(export, path) {
-        let missing = match host.symlink_metadata() {
-            Ok(_) => "",
-            Err(_) => "  (not there now)",
-        };
-        answer.fact("source", format!("{}{missing}", shown(&host)), None);
+    if let Some(host) = &host {
+        let missing = if missing.is_some() { "  (not there now)" } else { "" };
+        answer.fact("source", format!("{}{missing}", shown(host)), None);
     }
     answer.fact("access", access(export), None);
     granted_by(inquiry, export, &mut answer);
@@ -252,6 +259,12 @@ fn nobody(inquiry: &Inquiry, asked: &Path, path: &Path) -> Answer {
             let text = format!("{} {} for itself alone", inquiry.alias(node), says(export));
             answer.fact("private", text, Some(&export.origin.place));
         }
+    }
+    if path == Path::new("/") {
+        // RP0210 refuses what would be advised.
+        answer.hint =
+            Some("`/` is the launch's own root, and cannot be exported: ask for what is below it".to_owned());
+        return answer;
     }
     answer.hint = Some(format!(
         "the root node speaks for the host: `- {{mount: {}, mode: Restricted}}` below `exports:` in {}; \

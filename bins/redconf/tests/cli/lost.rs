@@ -91,3 +91,19 @@ fn a_node_that_may_not_be_entered_is_told() {
     assert!(tree.contains("r/b is broken: permission denied"), "{tree}");
     assert!(one.contains("RP0413") && one.contains("ermission denied"), "{one}");
 }
+
+#[test]
+fn a_configuration_with_the_old_name_is_told() {
+    let ground = Ground::family();
+    let etc = ground.at("r/a/etc");
+    fs::rename(etc.join("redpak.yaml"), etc.join("redpack.yaml")).expect("renamed");
+    ground
+        .run("check @r")
+        .expect(0)
+        .says("warning[RP0430]: the configuration is read from `/N/r/a/etc/redpack.yaml`");
+    fs::copy(etc.join("redpack.yaml"), etc.join("redpak.yaml")).expect("copied");
+    ground
+        .run("check @r")
+        .expect(0)
+        .says("`/N/r/a/etc/redpack.yaml` is not read: `/N/r/a/etc/redpak.yaml` is there too");
+}

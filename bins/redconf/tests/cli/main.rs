@@ -20,6 +20,12 @@ fn what_is_not_there_yet_says_so() {
     }
     redconf(&["tre"]).expect(2).says("'tree'");
     redconf(&["why", "/"]).expect(2).says("--mount");
+    for words in [&["why", "/"][..], &["why"], &["why", "--help"], &["why", "/", "--cap", "x", "--env", "x"]]
+    {
+        let ran = redconf(words);
+        let all = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(["--file", "--package", "--library"].iter().all(|later| !all.contains(later)), "{all}");
+    }
     redconf(&["check", "--format", "yaml"]).expect(2).says("sarif");
 }
 

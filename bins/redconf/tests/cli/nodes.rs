@@ -78,3 +78,32 @@ fn a_bound_node_is_in_no_other_family_nor_in_itself() {
         assert!(text.contains(code), "{source} at {target}: {text}{}", String::from_utf8_lossy(&ran.stderr));
     }
 }
+
+#[test]
+fn a_fault_in_a_file_that_was_given_is_shown_there() {
+    let ground = Ground::family();
+    ground.write("my.yaml", "headers: {alias: @ALIAS@}\nconfig:\n  umsk: 022\n");
+    let ran = ground
+        .run("create -c @my.yaml @r/b")
+        .expect(1)
+        .says("--> /N/my.yaml:3:3")
+        .says("nothing was created");
+    assert!(!ran.stderr.contains("redpak.yaml"), "{}", ran.stderr);
+    ground.write("admin.yaml", "headers: {alias: @ALIAS@}\nexports: [{mount: /srv, mode: Public}]\n");
+    ground.write("my.yaml", "headers: {alias: @ALIAS@}\n");
+    ground.run("create -c @my.yaml -C @admin.yaml @r/b").expect(1).says("--> /N/admin.yaml:2:");
+    assert!(!ground.at("r/b").exists());
+}
+
+#[test]
+fn enabling_says_what_is_still_in_the_way() {
+    let ground = Ground::family();
+    ground.run("disable @r").expect(0);
+    ground.run("disable @r/a").expect(0);
+    ground
+        .run("enable @r/a")
+        .expect(0)
+        .says("still does not launch: `/N/r` above it is disabled, `redconf enable /N/r`");
+    let ran = ground.run("enable @r").expect(0);
+    assert_eq!(ran.stdout, "/N/r is enabled\n");
+}

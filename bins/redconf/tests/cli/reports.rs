@@ -144,6 +144,22 @@ fn mergeconfig_shows_every_value_with_its_origin() {
 }
 
 #[test]
+fn mergeconfig_says_what_is_true_of_what_nobody_says() {
+    let ground = Ground::new();
+    ground.node("r", "");
+    let merged = ground.run("mergeconfig @r").expect(0).stdout;
+    for part in ["no time namespace is made yet", "as the host's, in that namespace"] {
+        assert!(merged.contains(part), "{merged}");
+    }
+    assert!(!merged.contains("for reading only"), "{merged}");
+    let overlay = "exports: [{mount: /usr, mode: Overlay, path: $NODE_PATH/usr}]\n";
+    ground.node("r", overlay);
+    ground.node("r/a", overlay);
+    let merged = ground.run("mergeconfig -y @r/a").expect(0).stdout;
+    assert!(merged.starts_with("# for reading only"), "{merged}");
+}
+
+#[test]
 fn mergeconfig_names_the_exports_that_are_overridden() {
     let ground = Ground::family();
     ground.write(

@@ -33,6 +33,14 @@ fn rights_are_answered_with_the_line_that_decides() {
         ("@r/a --mount /srv", 1, &["/srv/secret"]),
         ("@r/a --mount /home", 1, &["nothing else of the host", "to grant it"]),
         ("@r/a --mount /tmp/x/../y", 0, &["a new tmpfs"]),
+        ("@r/a --mount /", 1, &["cannot be exported"]),
+        (
+            "@r/a --mount /usr/no-such-file",
+            0,
+            &["would be shown in a, and /usr/no-such-file is not there now"],
+        ),
+        ("@r/a --env A=B", 2, &["`A=B` is not the name of a variable"]),
+        ("@r/a --cap ALL", 2, &["ask for one capability"]),
         ("@r/a --mount home", 2, &["begins with `/`"]),
     ] {
         let mut ran = ground.run(&format!("why {words}")).expect(code);

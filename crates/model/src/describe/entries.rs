@@ -82,7 +82,8 @@ pub(super) const EXPORTS: &[Text] = &[
     say(
         "optional",
         "A missing source is silent. Without it, the entry is left out with a warning, or refused with `redwrap \
-         --strict`. Only for modes that open a source.",
+         --strict`. A missing directory below the node's own is created instead, and an `Overlay` without content is \
+         left out in silence. Only for modes that open a source.",
         "`false`",
         "true",
     ),
