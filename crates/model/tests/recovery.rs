@@ -321,3 +321,17 @@ fn a_path_of_a_thousand_components_is_refused_at_once() {
     let path = "/a".repeat(1000);
     assert_eq!(errors(&run(&[&format!("exports: [{{mount: {path}, mode: Tmpfs}}]")])), ["RP0209 n0:2"]);
 }
+
+#[test]
+fn a_directory_of_a_compatible_leaf_is_its_own_to_say() {
+    let rpmdir = |bodies: &[&str]| {
+        let (effective, _) = redpak_model::effective(&family(bodies), false, &Names::default());
+        effective.expect("no error").settings.rpmdir.map(|set| (set.value, set.origin.node))
+    };
+    let root = "config: {inheritance: compatible, rpmdir: /var/lib/rpm}";
+    assert_eq!(rpmdir(&[root]), Some(("/var/lib/rpm".into(), 0)));
+    assert_eq!(rpmdir(&[root, ""]), None);
+    assert_eq!(rpmdir(&[root, "config: {rpmdir: /srv/db}"]), Some(("/srv/db".into(), 1)));
+    let leafs = "config: {inheritance: compatible, rpmdir: $LEAF_PATH/db}";
+    assert_eq!(rpmdir(&[leafs, ""]), Some(("/n0/n1/db".into(), 0)));
+}

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use redpak_diagnostics::Finding;
 
 use super::environ::overridden;
-use super::settings::{free, host_provides, joined, leafs_directory, over};
+use super::settings::{free, host_provides, joined, over};
 use super::{Family, Stated, capabilities, exports, limits, shares};
 use crate::capability::{COUNT, Capability, NAMES};
 use crate::codes;
@@ -27,9 +27,9 @@ pub(super) fn settings(family: &Family, report: &mut Report) -> Settings {
     // Limits are redpak's own: they hold together, whatever else is compatible. Nobody is told of what has no effect.
     let silent = &mut Report::default();
     Settings {
-        rpmdir: leafs_directory(family, |file| file.rpmdir.clone()),
-        persistdir: leafs_directory(family, |file| file.persistdir.clone()),
-        cachedir: leafs_directory(family, |file| file.cachedir.clone()),
+        rpmdir: directory(family, |file| &file.rpmdir),
+        persistdir: directory(family, |file| &file.persistdir),
+        cachedir: directory(family, |file| &file.cachedir),
         path: joined(family, |file| &file.path),
         ldpath: joined(family, |file| &file.ldpath),
         umask: free(family, |file| file.config.umask.clone()),
@@ -61,6 +61,19 @@ pub(super) fn settings(family: &Family, report: &mut Report) -> Settings {
         landlock: limits::landlock(family, silent),
         rlimits: limits::rlimits(family, silent),
     }
+}
+
+/// The last wins; an ancestor's is the leaf's only when it lies below the leaf's own directory.
+fn directory(family: &Family, get: fn(&Resolved) -> &Option<Located<PathBuf>>) -> Option<Sourced<PathBuf>> {
+    let leaf = family.leaf();
+    let mut last: Option<Sourced<PathBuf>> = None;
+    for (node, layer, file) in family.files() {
+        let Some(Located { value, place }) = get(file).clone() else { continue };
+        if node == leaf || paths::beneath(&value, &family.heads[leaf].redpath).is_some() {
+            last = Some(over(last, Stated { value, origin: Origin { node, layer, place } }));
+        }
+    }
+    last
 }
 
 /// How the family is merged is the root node's to say.

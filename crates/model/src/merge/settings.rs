@@ -257,7 +257,7 @@ fn directory(
 }
 
 /// A directory that an ancestor states is the leaf's only when it lies below the leaf's own.
-pub(super) fn leafs_directory(
+fn leafs_directory(
     family: &Family,
     get: impl Fn(&Resolved) -> Option<Located<PathBuf>>,
 ) -> Option<Sourced<PathBuf>> {

@@ -168,13 +168,14 @@ fn true_anywhere(family: &RandomFamily, key: &str, admin: bool) -> Option<Stands
     truth.or(all.last()).cloned()
 }
 
-/// An ancestor's counts for the leaf where it lies below the leaf's directory; the leaf's own is not judged elsewhere.
+/// The last wins; an ancestor's counts for the leaf where it lies below the leaf's directory.
 fn directory(family: &RandomFamily, key: &str, admin: bool) -> Option<Stands> {
-    let own = format!("{}/", redpath(family.nodes.len() - 1));
+    let leaf = family.nodes.len() - 1;
+    let own = format!("{}/", redpath(leaf));
     last(
         &statements(family, key, admin)
             .into_iter()
-            .filter(|(path, ..)| path.starts_with(&own))
+            .filter(|(path, node, _)| *node == leaf || path.starts_with(&own))
             .collect::<Vec<_>>(),
     )
 }
@@ -286,16 +287,13 @@ fn differ(expected: &BTreeMap<String, Stands>, found: &BTreeMap<String, Stands>)
 
 /// What the model makes, for the keys that are judged here.
 fn found(effective: &Effective) -> BTreeMap<String, Stands> {
-    let leaf = effective.nodes.len() - 1;
-    let own = format!("{}/", redpath(leaf));
     let named = ["cap CAP_KILL", "cap CAP_CHOWN", "cap CAP_NET_RAW"];
-    let judged = |key: &str, value: &str| match key.split(' ').next().unwrap_or_default() {
+    let judged = |key: &str| match key.split(' ').next().unwrap_or_default() {
         "cap" => named.contains(&key),
-        "rpmdir" | "persistdir" | "cachedir" => value.starts_with(&own),
         "exports" => key != "exports /layers",
         key => key != "inheritance",
     };
-    let items = items(effective).into_iter().filter(|item| judged(&item.key, &item.value));
+    let items = items(effective).into_iter().filter(|item| judged(&item.key));
     items.map(|item| (item.key, (item.value, item.origin.node, item.origin.layer))).collect()
 }
 
