@@ -87,8 +87,8 @@ fn not_created(finding: Finding) -> Finding {
     if !finding.is_error() || finding.place.is_none() {
         return finding;
     }
-    let hint = finding.hint.as_ref().map_or(String::new(), |hint| format!("{hint}; "));
-    finding.with_hint(format!("{hint}nothing was created"))
+    let hint = finding.hint.as_ref().map_or(String::new(), |hint| format!("{hint} "));
+    finding.with_hint(format!("{hint}(nothing was created)"))
 }
 
 fn register(path: &Path, names: &Names) -> Result<(), Refused> {

@@ -38,7 +38,7 @@ pub const NOT_FOR_NODES: &str = "RP0426";
 pub const IN_USE: &str = "RP0427";
 /// A node stands inside itself.
 pub const INSIDE_ITSELF: &str = "RP0428";
-/// A directory with a node's configuration and no status.
+/// A directory has a node's configuration and no status.
 pub const LOST_STATUS: &str = "RP0429";
-/// A configuration under the name that red-pak 2.5 wrote by mistake.
+/// A configuration has the name that red-pak 2.5 wrote by mistake.
 pub const LEGACY_NAME: &str = "RP0430";
