@@ -112,6 +112,10 @@ impl<'a> Writer<'a> {
                 "for reading only: a file can have one export at a path, and the family has several overlays";
             self.sheet.must_note(0, text);
         }
+        if self.effective.unjudged.iter().any(|one| one.origin.node > 0) {
+            let text = "for reading only: commands of a child run in its parent, those of a root node's file on the host";
+            self.sheet.must_note(0, text);
+        }
         self.sheet.line("headers:", "");
         self.sheet.line(format!("  alias: {}", scalar(&leaf.alias)), "");
         for (key, text) in [("name", &leaf.name), ("info", &leaf.info)] {
