@@ -39,7 +39,7 @@ fn the_commands_under_use_it_do_what_they_say() {
     let text =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{text}");
-    for said in ["Complete!", "toolbox 2.0, settings: colour=red", "platform", "bwrap", "/usr: Overlay"] {
+    for said in ["Complete!", "toolbox 2.0, settings: colour=red", "platform", "bwrap", "mode: Overlay"] {
         assert!(text.contains(said), "no `{said}` in:\n{text}");
     }
 }
