@@ -20,12 +20,14 @@ pub(crate) struct Child<'a> {
     pub channel: OwnedFd,
     /// Where a devpts comes from, when the child cannot make its own.
     pub pts: Option<OwnedFd>,
+    /// The supervisor.
+    pub supervisor: OwnedFd,
 }
 
 /// Runs in the new namespaces. The result is an exit code that nobody looks at, but for a function's.
 pub(crate) fn run(child: Child<'_>, payload: Payload<'_>, single: &SingleThread) -> u8 {
-    let Child { command, channel, pts } = child;
-    match set_up(&command, &channel, pts) {
+    let Child { command, channel, pts, supervisor } = child;
+    match set_up(&command, &channel, pts, supervisor) {
         Ok(Progress::SupervisorGone) => process::PANICKED,
         Ok(Progress::Ready) if command.prepared.plan.namespaces.pid => {
             start(command, payload, channel, single)
@@ -43,16 +45,27 @@ enum Progress {
     SupervisorGone,
 }
 
-fn set_up(command: &Command<'_>, channel: &OwnedFd, pts: Option<OwnedFd>) -> Result<Progress, LaunchError> {
+fn set_up(
+    command: &Command<'_>,
+    channel: &OwnedFd,
+    pts: Option<OwnedFd>,
+    supervisor: OwnedFd,
+) -> Result<Progress, LaunchError> {
     let plan = command.prepared.plan;
     // Nothing of the set-up is to be interrupted half way: SIGXFSZ would kill where EFBIG explains.
     signal::change_mask(Change::Set, &Set::all()).stage(Stage::Namespaces)?;
     process::die_with_parent().stage(Stage::Namespaces)?;
+    // A supervisor that died before is told by nobody: its last message may be waiting, and the process that makes a
+    // devpts may hold its end of the channel open.
+    let [gone] = process::poll_readable([&supervisor], false).stage(Stage::Namespaces)?;
+    drop(supervisor);
+    if gone {
+        return Ok(Progress::SupervisorGone);
+    }
     rustix::process::umask(rustix::fs::Mode::empty());
     let root = file::open_root().stage(Stage::Namespaces)?;
     mount::make_private_recursively(&root).stage(Stage::Namespaces)?;
-    // The supervisor writes the id maps, then says go. It cannot have died unnoticed: either the kernel kills this
-    // process, or the channel is at its end.
+    // The supervisor writes the id maps, then says go.
     match channel::receive(channel, true).stage(Stage::IdMaps)? {
         Some(message) if !message.bytes.is_empty() => {}
         _ => return Ok(Progress::SupervisorGone),

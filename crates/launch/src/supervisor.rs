@@ -97,20 +97,21 @@ fn supervise(launch: Supervised<'_, '_>, single: &SingleThread) -> Result<Outcom
         0 => (None, None),
         _ => channel::pair(false).map(|(ours, theirs)| (Some(ours), Some(theirs))).stage(Stage::Prepare)?,
     };
+    let own = process::own_pidfd().stage(Stage::Prepare)?;
     // The child gets copies: what it takes is its own, and what it must not keep open it closes.
     let command = Command { prepared, job, mask };
-    let mut inherited = Some((command, payload, ours, theirs, signals, pts_ours, pts_theirs));
+    let mut inherited = Some((command, payload, ours, theirs, signals, pts_ours, pts_theirs, own));
     let child = process::fork(single, namespaces(plan), |single| match inherited.take() {
-        Some((command, payload, ours, theirs, signals, pts_ours, pts_theirs)) => {
+        Some((command, payload, ours, theirs, signals, pts_ours, pts, supervisor)) => {
             drop((ours, signals, pts_ours));
-            child::run(Child { command, channel: theirs, pts: pts_theirs }, payload, &single)
+            child::run(Child { command, channel: theirs, pts, supervisor }, payload, &single)
         }
         None => process::PANICKED,
     });
-    let Some((command, _, ours, theirs, signals, pts_ours, pts_theirs)) = inherited else {
+    let Some((command, _, ours, theirs, signals, pts_ours, pts_theirs, own)) = inherited else {
         return refuse("the launch's state is gone").stage(Stage::Prepare);
     };
-    drop((theirs, pts_theirs));
+    drop((theirs, pts_theirs, own));
     let child = child.map_err(|error| explain_clone(error, plan))?;
     let mut supervisor = Supervisor {
         plan,

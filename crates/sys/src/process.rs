@@ -216,6 +216,15 @@ pub fn die_with_parent() -> Result<()> {
         .named("prctl", || "PR_SET_PDEATHSIG, SIGKILL".to_owned())
 }
 
+/// `pidfd_open(2)` on the caller: readable once it is dead (pidfd_open(2)), for children that must not outlive it.
+///
+/// # Errors
+/// `EMFILE`, `ENFILE`.
+pub fn own_pidfd() -> Result<OwnedFd> {
+    rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty())
+        .named("pidfd_open", || "the caller".to_owned())
+}
+
 /// `prctl(PR_SET_DUMPABLE, 0)`: no other process attaches to the caller or reads its memory without
 /// `CAP_SYS_PTRACE` over the user namespace it started in.
 ///
